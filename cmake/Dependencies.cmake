@@ -1,0 +1,29 @@
+# Every outside library, as Debian 12 ships it; docs/dependencies.md says why each is here.
+find_package(PkgConfig REQUIRED)
+find_package(Threads REQUIRED)
+find_package(ZLIB REQUIRED)
+find_package(OpenSSL REQUIRED)
+find_package(yaml-cpp REQUIRED)
+pkg_check_modules(rdkafka REQUIRED IMPORTED_TARGET rdkafka)
+pkg_check_modules(rapidjson REQUIRED IMPORTED_TARGET RapidJSON)
+pkg_check_modules(zstd REQUIRED IMPORTED_TARGET libzstd)
+pkg_check_modules(simdjson REQUIRED IMPORTED_TARGET simdjson)
+find_package(cxxopts REQUIRED)
+if(PLAYLOAD_BUILD_TESTS)
+  find_package(doctest REQUIRED)
+endif()
+if(PLAYLOAD_BUILD_BENCH)
+  find_package(benchmark REQUIRED)
+endif()
+
+# Embeds data files into a library: playload_embed(<target> <symbol> <glob>) makes
+# <target>_data.cc with `const EmbeddedFile kX[]`, so that the binary works from any folder.
+function(playload_embed target symbol folder)
+  file(GLOB files CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/${folder}/*.yaml)
+  set(out ${CMAKE_CURRENT_BINARY_DIR}/${symbol}.cc)
+  add_custom_command(OUTPUT ${out}
+    COMMAND ${CMAKE_COMMAND} -DOUT=${out} -DSYMBOL=${symbol} "-DFILES=${files}"
+            -P ${PROJECT_SOURCE_DIR}/cmake/Embed.cmake
+    DEPENDS ${files} ${PROJECT_SOURCE_DIR}/cmake/Embed.cmake VERBATIM)
+  target_sources(${target} PRIVATE ${out})
+endfunction()

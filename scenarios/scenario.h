@@ -1,0 +1,100 @@
+// A scenario: population, servers, timeline of incidents and plan, as read from a YAML file
+// (scenarios/load.h). Scenario + seed + start + plan + version fix every byte of the stream.
+//
+// Units: times in nanoseconds of the run (from its start), rates in events per 1,000 s, shares in
+// parts per 10^9 (kProbabilityOne).
+// Threads: a value type.
+
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "personas/persona.h"
+
+namespace playload {
+
+struct PersonaShare {
+  int persona = 0;        // index into Scenario::personas
+  std::int64_t parts = 0; // of kProbabilityOne; all of a mix sum to it
+};
+
+struct CurrencyShare {
+  int currency = 0;  // index into kCurrencyTable
+  std::int64_t parts = 0;
+};
+
+struct Population {
+  std::uint64_t players = 0;
+  std::vector<PersonaShare> mix;
+  std::vector<CurrencyShare> currencies;  // the players' own currency
+  std::int64_t console_parts = 0;         // share of players on Console
+  int levels = 30;          // 1..60
+  int maps_per_level = 3;   // 1..4
+  double life_sessions = 0; // when > 0: mean sessions of a life, for every persona that has no fixed one
+};
+
+struct Region {
+  std::string name;
+  std::int64_t parts = 0;  // share of the servers
+};
+
+struct Servers {
+  int players_per_server = 64;         // 8..1024
+  std::int64_t report_every_ms = 10'000;  // simulated time between two metrics of a server
+  std::vector<Region> regions;         // 1..16
+  std::int64_t virtual_parts = 0;      // share of servers of type "virtual"
+};
+
+// When an incident is active: from `at` for `lasts`, again every `every` (0: once).
+struct Window {
+  std::int64_t at_ns = 0;
+  std::int64_t lasts_ns = 0;   // 0: until the end of the run
+  std::int64_t every_ns = 0;
+};
+
+// While active, this share of the sessions that begin is played by new players of these personas (in
+// turn), who leave for good at the session's end.
+struct FraudIncident {
+  std::string name;
+  Window window;
+  std::int64_t share_parts = 0;
+  std::vector<int> personas;
+};
+
+// While active, adds to the metrics of a region's servers, rising and falling over `ramp`.
+struct OverloadIncident {
+  std::string name;
+  Window window;
+  int region = -1;           // -1: every region
+  std::int64_t ramp_ns = 0;  // at both ends of the window
+  int cpu = 0, memory = 0, latency = 0;  // added at the height: percent points, percent points, ms
+  int cap = 100;             // cpu_load and memory_usage stop here
+};
+
+// The offered load: pieces of constant or linearly changing rate; the last one goes on for ever at
+// its end rate.
+struct Stage {
+  std::int64_t from_milli_rate = 0;  // events per 1,000 s at the stage's beginning
+  std::int64_t to_milli_rate = 0;    // and at its end
+  std::int64_t lasts_ns = 0;         // 0: for ever (last stage only)
+};
+
+struct Scenario {
+  std::string name;
+  std::string about;
+  std::string file;      // where it was read; "built-in" for ours
+  std::string profile = "dataflow";
+  // `compat`: every field of every event drawn uniformly and afresh, purchases keyed by transaction.
+  bool compat = false;
+  Population population;
+  Servers servers;
+  std::vector<FraudIncident> fraud;
+  std::vector<OverloadIncident> overload;
+  std::vector<Stage> plan;
+  std::int64_t duration_ns = 0;  // default length of a run; 0: no end
+  std::vector<Persona> personas; // all that the mix and the fraud incidents name
+};
+
+}  // namespace playload
