@@ -1,0 +1,44 @@
+// Plan: the offered load. A pure function between positions and planned instants; it holds no clock,
+// so a late sender cannot move it.
+//
+// Units: instants are nanoseconds of the run, from its start; positions count the whole stream, also
+// under --shard.
+// Threads: a value type, constant after construction.
+
+#pragma once
+
+#include <cstdint>
+#include <limits>
+#include <vector>
+
+#include "generator/event/record.h"
+#include "scenarios/scenario.h"
+
+namespace playload {
+
+class Plan {
+ public:
+  static constexpr std::int64_t kNever = std::numeric_limits<std::int64_t>::max();
+
+  // REQUIRES: stages not empty, rates > 0, every stage but the last with lasts_ns > 0.
+  explicit Plan(std::vector<Stage> stages);
+
+  // The planned instant of event n: the smallest t with DueBefore(t + 1) > n. kNever past 292 years.
+  [[nodiscard]] std::int64_t PlannedAt(Position n) const;
+
+  // How many events are planned strictly before instant t.
+  [[nodiscard]] Position DueBefore(std::int64_t t_ns) const;
+
+  // The rate at instant t, events per 1,000 s.
+  [[nodiscard]] std::int64_t MilliRateAt(std::int64_t t_ns) const;
+
+  [[nodiscard]] const std::vector<Stage>& stages() const { return stages_; }
+
+ private:
+  struct Piece;
+  std::vector<Stage> stages_;
+  std::vector<std::int64_t> starts_ns_;   // of each stage
+  std::vector<Position> first_;           // events planned before each stage's start
+};
+
+}  // namespace playload

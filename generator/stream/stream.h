@@ -1,0 +1,79 @@
+// Stream: the events of a run (or of its shard), encoded, in plan order, made by worker threads ahead
+// of the one who reads. Every destination, `expect` and `verify` read one of their own.
+//
+// Threads: Start() makes `threads` workers; Next(), Recycle() and Stop() belong to one reader thread.
+// Ownership: batches belong to the stream; the reader hands each back with Recycle().
+// Determinism: a function of the RunSpec alone (under rate max on the live clock: and of the stamps).
+// Memory: fixed after Start(); MemoryBytes() says how much before anything is allocated.
+
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <vector>
+
+#include "generator/base/status.h"
+#include "generator/oracle/tally.h"
+#include "generator/run/spec.h"
+#include "transports/batch.h"
+
+namespace playload {
+
+// The instants of batches under rate max on the live clock, shared by all streams of a run: the first
+// to reach a batch stamps it with the clock, the others read it. Never goes backwards. From a
+// recorded log (verify), reads only.
+// Threads: any.
+class StampLog {
+ public:
+  explicit StampLog(std::function<std::int64_t()> clock) : clock_(std::move(clock)) {}
+  explicit StampLog(std::vector<std::int64_t> recorded) : stamps_(std::move(recorded)) {}
+  std::int64_t At(std::uint64_t batch);
+  [[nodiscard]] std::vector<std::int64_t> stamps() const;
+
+ private:
+  std::function<std::int64_t()> clock_;  // empty when recorded
+  mutable std::mutex mutex_;             // guards stamps_
+  std::vector<std::int64_t> stamps_;     // UTC ns, index: batch number
+};
+
+struct StreamOptions {
+  int threads = 1;
+  bool by_kind = false;  // Batch::by_kind
+  bool index = true;     // fill Batch::events
+  bool lines = true;     // encode; false: only records are made (digest, tally)
+  StampLog* stamps = nullptr;  // REQUIRED when the spec says rate_max; outlives the stream
+};
+
+class Stream {
+ public:
+  Stream(const RunSpec& spec, const StreamOptions& options);
+  ~Stream();  // stops
+  Stream(const Stream&) = delete;
+  Stream& operator=(const Stream&) = delete;
+
+  Status Start();
+  // The next batch in order, or null at the end of the stream (or after Stop()). Blocks.
+  Batch* Next();
+  // The next batch if it is ready, without blocking. Null also at the end: ask `ended()`.
+  Batch* TryNext();
+  [[nodiscard]] bool ended() const;
+  void Recycle(Batch* batch);
+  // Workers end soon; Next() returns what is ready, then null. Any thread.
+  void Stop();
+
+  // What a correct pipeline must put out for the events handed out so far by Next(), and the digest
+  // over their records: order-free, so digests of shards add up (mod 2^64) to the single run's. Exact
+  // up to the last batch given by Next(). Reader thread.
+  [[nodiscard]] const Tally& tally() const;
+  [[nodiscard]] std::uint64_t digest() const;
+
+  static std::uint64_t MemoryBytes(const RunSpec& spec, const StreamOptions& options);
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace playload
