@@ -35,7 +35,6 @@ class Plan {
   [[nodiscard]] const std::vector<Stage>& stages() const { return stages_; }
 
  private:
-  struct Piece;
   std::vector<Stage> stages_;
   std::vector<std::int64_t> starts_ns_;   // of each stage
   std::vector<Position> first_;           // events planned before each stage's start

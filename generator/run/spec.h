@@ -11,13 +11,13 @@
 #include <string>
 
 #include "generator/event/record.h"
+#include "generator/pace/timestamps.h"
 #include "scenarios/scenario.h"
 
 namespace playload {
 
 enum class Clock { kLive, kVirtual };
 enum class EventTypes { kStrict, kExtended };
-enum class TimestampForm { kSeconds, kMillis, kMicros, kNaiveMicros };
 
 struct RunSpec {
   Scenario scenario;           // as resolved; --players, --rate and --persona already applied
