@@ -1,0 +1,124 @@
+"""Runs the commands of README.md and docs/*.md; fences.py says how they are marked.
+
+Without --kafka: every fence that needs no server. With it: the pages that have a fence which needs
+Kafka, whole, against a real broker. Each command has a minute or two; the program under test comes
+first on PATH.
+"""
+
+import argparse
+import os
+import pathlib
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+
+import fences
+
+COMMAND_SECONDS = 120
+BROKER = "127.0.0.1:9092"
+
+
+class Page:
+    """One page's commands in their scratch folder."""
+
+    def __init__(self, environment: dict[str, str], broker: str | None):
+        self.environment = environment
+        self.broker = broker
+
+    def run(self, wanted: list[fences.Fence]) -> list[str]:
+        """What went wrong, a text for each."""
+        with tempfile.TemporaryDirectory(prefix="playload-docs-") as scratch:
+            wrong = []
+            for fence in wanted:
+                if "file" in fence.marks:
+                    path = pathlib.Path(scratch, fence.marks["file"])
+                    path.parent.mkdir(parents=True, exist_ok=True)
+                    path.write_text("\n".join(fence.lines) + "\n")
+                elif fence.is_run:
+                    wrong += self._run_fence(fence, scratch)
+            return wrong
+
+    def _run_fence(self, fence: fences.Fence, scratch: str) -> list[str]:
+        commands = fence.commands()
+        for index, command in enumerate(commands):
+            last = index + 1 == len(commands)
+            expected = int(fence.marks.get("exit", "0")) if last else 0
+            if self.broker is not None:
+                command = command.replace(BROKER, self.broker)
+            print(f"{fence.where}: {command}", flush=True)
+            try:
+                done = subprocess.run(
+                    ["bash", "-c", "set -o pipefail; " + command],
+                    cwd=scratch,
+                    env=self.environment,
+                    stdin=subprocess.DEVNULL,
+                    stdout=subprocess.PIPE,
+                    stderr=subprocess.STDOUT,
+                    timeout=COMMAND_SECONDS,
+                    check=False,
+                )
+            except subprocess.TimeoutExpired:
+                return [f"{fence.where}: `{command}` did not end in {COMMAND_SECONDS} s"]
+            if done.returncode != expected:
+                output = done.stdout.decode(errors="replace")[-3000:]
+                return [
+                    f"{fence.where}: `{command}` ended with {done.returncode}, "
+                    f"not {expected}:\n{output}"
+                ]
+        return []
+
+
+def pages(root: pathlib.Path) -> list[pathlib.Path]:
+    return [root / "README.md", *sorted((root / "docs").glob("*.md"))]
+
+
+def unlinked(root: pathlib.Path) -> list[str]:
+    """Links of the pages to files that are not there."""
+    missing = []
+    for page in pages(root):
+        for target in re.findall(r"\]\(([^)#:\s]+)(?:#[^)]*)?\)", page.read_text()):
+            if not (page.parent / target).exists():
+                missing.append(f"{page.relative_to(root)}: the link to {target} leads nowhere")
+    return missing
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--root", type=pathlib.Path, required=True)
+    parser.add_argument("--playload", type=pathlib.Path, required=True)
+    parser.add_argument("--kafka", action="store_true")
+    options = parser.parse_args()
+
+    program = options.playload.resolve()
+    if not os.access(program, os.X_OK) or shutil.which("bash") is None:
+        sys.exit(f"{program} is not built")
+    environment = dict(os.environ, PATH=f"{program.parent}:{os.environ['PATH']}")
+
+    by_page = {
+        page: fences.read(page.relative_to(options.root), page.read_text())
+        for page in pages(options.root)
+    }
+    wrong = unlinked(options.root)
+    if options.kafka:
+        sys.path.insert(0, str(options.root / "tests" / "e2e"))
+        import kafka_server  # pylint: disable=import-outside-toplevel
+
+        with kafka_server.KafkaServer() as server:
+            for found in by_page.values():
+                if any(fence.needs_kafka for fence in found):
+                    wrong += Page(environment, server.bootstrap).run(found)
+    else:
+        for found in by_page.values():
+            wrong += Page(environment, None).run([f for f in found if not f.needs_kafka])
+
+    for text in wrong:
+        print("WRONG " + text)
+    run = sum(len(f.commands()) for found in by_page.values() for f in found if f.is_run)
+    print(f"{len(wrong)} problems; {run} commands in {len(by_page)} pages")
+    return 1 if wrong or run == 0 else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
