@@ -22,15 +22,20 @@ std::string FormatRate(std::int64_t milli_rate);  // "20000", "0.5", "1500000"
 Result<std::int64_t> ParseDuration(std::string_view text);
 std::string FormatDuration(std::int64_t ns);  // shortest exact: "90s" -> "1m30s", "20s", "250ms"
 
-// "2026-01-01T00:00:00Z", optional fraction of up to 9 digits -> ns since 1970 UTC; years 1970..2200.
+// "2026-01-01T00:00:00Z", optional fraction of up to 9 digits -> ns since 1970 UTC; years
+// 1970..2200.
 Result<std::int64_t> ParseInstant(std::string_view text);
 std::string FormatInstant(std::int64_t ns);  // with as many of 0, 3, 6, 9 fraction digits as needed
 
 // Unsigned decimal integer, also "20k", "1M", "2G" (powers of 1,000).
 Result<std::uint64_t> ParseCount(std::string_view text);
 
-std::string FormatBytes(std::uint64_t bytes);   // "1.5 MiB"
-std::string FormatCount(std::uint64_t count);   // "1,234,567"
+std::string FormatBytes(std::uint64_t bytes);  // "1.5 MiB"
+std::string FormatCount(std::uint64_t count);  // "1,234,567"
+
+// What somebody else wrote, for a message: in quotes, on one line, cut off after 60 bytes, '?' for
+// what is not printable ASCII.
+std::string Quoted(std::string_view text);
 
 // The candidate nearest to `name` by edit distance, "" when none is near.
 std::string Nearest(std::string_view name, const std::vector<std::string>& candidates);

@@ -1,5 +1,6 @@
 // Reading YAML files of ours, safely: bounded in size, depth and aliases, typed by us (never by
-// YAML's guesses: "no" is text), and every node knows its line, so that each error can say file:line.
+// YAML's guesses: "no" is text), and every node knows its line, so that each error can say
+// file:line.
 //
 // Threads: value types. Errors: kInvalid, one line, "file:line: what; what would be right".
 
@@ -18,11 +19,11 @@ namespace playload {
 struct YamlNode {
   enum class Kind { kNull, kText, kList, kMap };
   Kind kind = Kind::kNull;
-  int line = 0;  // from 1
-  std::string text;                                         // kText
-  std::vector<YamlNode> list;                               // kList
-  std::vector<std::pair<std::string, YamlNode>> map;        // kMap, in the order of the file
-  std::vector<int> key_lines;                               // kMap: line of each key
+  int line = 0;                                       // from 1
+  std::string text;                                   // kText
+  std::vector<YamlNode> list;                         // kList
+  std::vector<std::pair<std::string, YamlNode>> map;  // kMap, in the order of the file
+  std::vector<int> key_lines;                         // kMap: line of each key
 };
 
 // Reads a whole text file. Refuses with one clear line each: missing, unreadable, a folder or other
@@ -33,10 +34,10 @@ Result<std::string> ReadTextFile(const std::string& path);
 // anchors that expand beyond 10,000 nodes in all, duplicate keys, tags. `file` is for messages.
 Result<YamlNode> ParseYaml(const std::string& file, std::string_view text);
 
-// Reads the fields of one map and complains of those that nobody asked for, naming the nearest valid
-// key. Use: YamlFields f(file, node, "persona"); f.Text("name", &name); ...; return f.Finish();
-// The first error sticks; later calls do nothing. A field that is absent leaves its output unchanged
-// unless `required`.
+// Reads the fields of one map and complains of those that nobody asked for, naming the nearest
+// valid key. Use: YamlFields f(file, node, "persona"); f.Text("name", &name); ...; return
+// f.Finish(); The first error sticks; later calls do nothing. A field that is absent leaves its
+// output unchanged unless `required`.
 class YamlFields {
  public:
   YamlFields(std::string file, const YamlNode& node, std::string what);
@@ -63,6 +64,9 @@ class YamlFields {
   Status Finish();
 
  private:
+  // The node of a key that must hold a single value, or null.
+  const YamlNode* TextNode(std::string_view key, bool required);
+
   std::string file_;
   const YamlNode* node_;
   std::string what_;
