@@ -1,0 +1,180 @@
+"""Run -> Kafka -> pipeline -> verify, on a real broker: right pipelines pass, wrong ones are named."""
+
+import json
+import os
+import unittest
+
+import harness
+from kafka_server import KafkaServer
+
+server: KafkaServer
+
+
+def setUpModule():
+    global server
+    server = unittest.enterModuleContext(KafkaServer())
+
+
+class PipelineCase(harness.Case):
+    def seed_topics(self, name, scenario, *options):
+        """Runs a scenario into topics of its own; its run directory."""
+        self.run_dir = self.scratch / f"{name}.run"
+        self.inputs = harness.topic_options(name, harness.INPUTS)
+        self.playload(
+            *["run", scenario, "--to", f"kafka://{server.bootstrap}", *self.inputs],
+            *["--create-topics", "partitions=6,replication=1", "--run-dir", self.run_dir],
+            *["--quiet", *options],
+        )
+        self.summary(self.run_dir)
+        return self.run_dir
+
+    def pipeline(self, name, *options):
+        """Runs the reference pipeline over those topics into output topics of its own."""
+        outputs = harness.topic_options(name, harness.OUTPUTS)
+        for topic in outputs[1::2]:
+            server.create_topic(topic.split("=")[1], partitions=6)
+        self.playload(
+            *["pipeline", "--kafka", server.bootstrap, *self.inputs, *outputs],
+            *["--until-idle", "5s", *options],
+        )
+        return outputs
+
+    def verify(self, *options, code=0):
+        source = f"kafka://{server.bootstrap}"
+        done = self.playload(
+            *["verify", self.run_dir, "--from", source, "--timeout", "10s", *options], code=code
+        )
+        verdict = self.verdict(self.run_dir)
+        self.assertEqual(verdict["passed"], code == 0, done)
+        return verdict
+
+
+class RightPipelineTest(PipelineCase):
+    def check(self, name, scenario, *options):
+        self.seed_topics(name, scenario, *options)
+        verdict = self.verify(*self.pipeline(name))
+        self.assertEqual(set(verdict["outputs"]), set(harness.OUTPUTS))
+        for output, classes in verdict["outputs"].items():
+            self.assert_clean(classes, output)
+        return verdict
+
+    def test_fraud_and_overload(self):
+        verdict = self.check(
+            "main", "fraud-and-overload", "--seed", "1", "--rate", "20k", "--duration", "8s"
+        )
+        for output, classes in verdict["outputs"].items():
+            self.assertGreater(classes["expected"], 0, output)
+
+    def test_other_scenarios_seeds_and_rates(self):
+        self.check("ring", "fraud-ring", "--seed", "99", "--rate", "50k", "--duration", "3s")
+        self.check("over", "overload", "--seed", "3", "--rate", "1500", "--duration", "10s")
+        self.check("steady", "steady", "--rate", "max", "--duration", "2s")
+
+    def test_a_second_run_with_its_own_ids_into_the_same_topics(self):
+        options = ["--rate", "10k", "--duration", "3s"]
+        first = self.seed_topics("twice", "fraud-ring", *options, "--id-prefix", "one")
+        second = self.seed_topics("twice2", "fraud-ring", *options, "--id-prefix", "two")
+        self.assertNotEqual(
+            self.playload("expect", first).stdout, self.playload("expect", second).stdout
+        )
+
+    def test_expect_is_what_verify_wants(self):
+        self.seed_topics("expect", "fraud-and-overload", "--rate", "10k", "--duration", "3s")
+        verdict = self.verify(*self.pipeline("expect"))
+        counts = dict.fromkeys(harness.OUTPUTS, 0)
+        for row in self.playload("expect", self.run_dir).stdout.splitlines():
+            expected = json.loads(row)
+            self.assertEqual(list(expected), ["output", "key", "value"])
+            counts[expected["output"]] += 1
+        self.assertEqual(
+            counts, {name: classes["expected"] for name, classes in verdict["outputs"].items()}
+        )
+        only = self.playload("expect", self.run_dir, "--output", "fraud-alerts").stdout.splitlines()
+        self.assertEqual(len(only), counts["fraud-alerts"])
+
+
+class BrokenPipelineTest(PipelineCase):
+    # What is broken -> the output that must fail, and the class that its failures must have.
+    BREAKS = {
+        "threshold=4": ("fraud-alerts", "unexpected"),
+        "threshold=6": ("fraud-alerts", "missing"),
+        "server-ge-80": ("server-alerts", "unexpected"),
+        "ignore-currency": ("fraud-alerts", "missing"),
+        "drop-one-in=1000": ("server-alerts", "missing"),
+    }
+
+    def test_each_is_caught_and_named(self):
+        self.seed_topics(
+            "broken", "fraud-and-overload", "--seed", "2", "--rate", "20k", "--duration", "8s"
+        )
+        for number, (broken, (output, wanted)) in enumerate(self.BREAKS.items()):
+            with self.subTest(broken=broken):
+                outputs = self.pipeline(f"broken{number}", "--break", broken)
+                verdict = self.verify(*outputs, code=harness.EXIT_VERIFY_FAILED)
+                self.assertGreater(verdict["outputs"][output][wanted], 0, verdict["outputs"])
+                opposite = {"unexpected": "missing", "missing": "unexpected"}[wanted]
+                self.assertEqual(verdict["outputs"][output][opposite], 0, verdict["outputs"])
+                for other in harness.OUTPUTS:
+                    if other != output and broken != "drop-one-in=1000":
+                        self.assert_clean(verdict["outputs"][other], other)
+
+
+class InputsTest(PipelineCase):
+    def setUp(self):
+        super().setUp()
+        name = f"inputs-{self._testMethodName}"
+        self.seed_topics(name, "fraud-ring", "--seed", "4", "--rate", "10k", "--duration", "2s")
+        self.topic = f"{name}-purchase-events"
+
+    def one_message(self):
+        return harness.kcat_read(server.bootstrap, self.topic)[7]
+
+    def test_untouched_topics_pass(self):
+        verdict = self.verify("--inputs")
+        self.assertEqual(set(verdict["inputs"]), set(harness.INPUTS))
+        for topic, classes in verdict["inputs"].items():
+            self.assert_clean(classes, topic)
+            self.assertGreater(classes["expected"], 0, topic)
+
+    def test_a_repeated_event_is_a_duplicate(self):
+        harness.kcat_write(server.bootstrap, self.one_message())
+        verdict = self.verify("--inputs", code=harness.EXIT_VERIFY_FAILED)
+        self.assertEqual(verdict["inputs"]["purchase-events"]["duplicate"], 1, verdict["inputs"])
+        self.assert_clean(verdict["inputs"]["player-events"], "player-events")
+
+    def test_an_event_of_nobody_is_unexpected(self):
+        event = json.loads(self.one_message().value)
+        event["parameters"]["transaction_id"] = "trans_1000000000"
+        forged = harness.Message(
+            *[self.topic, self.one_message().partition, 0, 0, self.one_message().key],
+            json.dumps(event, separators=(",", ":")).encode(),
+        )
+        harness.kcat_write(server.bootstrap, forged)
+        verdict = self.verify("--inputs", code=harness.EXIT_VERIFY_FAILED)
+        self.assertEqual(verdict["inputs"]["purchase-events"]["unexpected"], 1, verdict["inputs"])
+
+    def test_a_lost_event_is_missing(self):
+        # A copy of the topic that leaves one event out.
+        copy = f"{self.topic}-copy"
+        server.create_topic(copy, partitions=6)
+        messages = harness.kcat_read(server.bootstrap, self.topic)
+        lost = messages.pop(len(messages) // 2)
+        for partition in sorted({message.partition for message in messages}):
+            rows = "".join(
+                f"{message.key}\t{message.value.decode()}\n"
+                for message in messages
+                if message.partition == partition
+            )
+            command = ["kcat", "-q", "-b", server.bootstrap, "-P", "-t", copy, "-K", "\t"]
+            done = harness.call([*command, "-p", str(partition)], stdin=rows)
+            self.assertEqual(done.code, 0, done)
+        verdict = self.verify(
+            *["--inputs", "--topic", f"purchase-events={copy}"], code=harness.EXIT_VERIFY_FAILED
+        )
+        classes = verdict["inputs"]["purchase-events"]
+        self.assertEqual((classes["missing"], classes["unexpected"]), (1, 0), (classes, lost))
+
+
+if __name__ == "__main__":
+    os.chdir("/")
+    unittest.main()
