@@ -1,0 +1,68 @@
+#!/usr/bin/env bash
+# The two commands on a bare Debian 12: a debootstrap minbase with git and ca-certificates, a fresh
+# clone of HEAD, ./quickstart twice, ./test --quick and ./test, each timed. Needs root, debootstrap
+# and some 4 GB in ${TMPDIR:-/tmp}; takes this machine's apt sources, resolver and certificates.
+# Not part of ./test: it downloads a system.
+#
+# Usage: tests/bare/bare_machine.sh [quickstart|all]
+set -Eeuo pipefail
+source_tree=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
+what=${1:-all}
+[ "$(id -u)" -eq 0 ] || { echo "bare_machine.sh: needs root" >&2; exit 1; }
+command -v debootstrap >/dev/null || { echo "bare_machine.sh: needs debootstrap" >&2; exit 1; }
+
+machine=$(mktemp -d "${TMPDIR:-/tmp}/playload-bare.XXXXXX")
+mounted=()
+leave() {
+  trap - EXIT
+  local index
+  for ((index = ${#mounted[@]} - 1; index >= 0; index--)); do umount "${mounted[index]}"; done
+  # Nothing of this machine may be mounted in there when it is removed.
+  if grep -q " $machine/" /proc/mounts; then
+    echo "bare_machine.sh: still mounted, left as it is: $machine" >&2
+    exit 1
+  fi
+  rm -rf --one-file-system "$machine"
+}
+trap leave EXIT
+
+mirror=$(sed -n 's/^URIs: *\(.*\/debian\) *$/\1/p; s/^deb \(\S*\/debian\) bookworm main.*/\1/p' \
+  /etc/apt/sources.list /etc/apt/sources.list.d/* 2>/dev/null | head -n 1)
+debootstrap --variant=minbase --include=git,ca-certificates bookworm "$machine" "$mirror" \
+  >"$machine.log" 2>&1 || { tail -n 20 "$machine.log" >&2; exit 1; }
+rm -f "$machine.log"
+
+mount -t proc proc "$machine/proc"; mounted+=("$machine/proc")
+mount --bind /dev "$machine/dev"; mounted+=("$machine/dev")
+cp -L /etc/resolv.conf /etc/hosts "$machine/etc/"
+cp -a /etc/apt/apt.conf.d/. "$machine/etc/apt/apt.conf.d/"
+cp -a /usr/local/share/ca-certificates/. "$machine/usr/local/share/ca-certificates/"
+cp -L /etc/ssl/certs/ca-certificates.crt "$machine/etc/ssl/certs/"
+# Lists as a fresh machine has them: none.
+rm -rf "$machine"/var/lib/apt/lists/* "$machine"/etc/apt/sources.list
+cp -a /etc/apt/sources.list.d/debian.sources "$machine/etc/apt/sources.list.d/" 2>/dev/null ||
+  cp -a /etc/apt/sources.list "$machine/etc/apt/"
+[ ! -f "$HOME/.m2/settings.xml" ] || install -D "$HOME/.m2/settings.xml" "$machine/root/.m2/settings.xml"
+
+git clone -q --no-local "$source_tree" "$machine/root/playload"
+
+# inside COMMAND...: in the machine, with nothing of this environment but the proxies.
+inside() {
+  env -i PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root \
+    ${http_proxy:+http_proxy="$http_proxy"} ${https_proxy:+https_proxy="$https_proxy"} \
+    ${no_proxy:+no_proxy="$no_proxy"} \
+    chroot "$machine" bash -c 'cd /root/playload && "$@"' bash "$@"
+}
+timed() {
+  local began=$SECONDS status=0
+  echo "--- $*"
+  inside "$@" || status=$?
+  echo "--- $*: exit code $status after $((SECONDS - began)) s"
+  [ "$status" -eq 0 ] || exit "$status"
+}
+
+timed ./quickstart
+timed ./quickstart
+[ "$what" = all ] || exit 0
+timed ./test --quick
+timed ./test
