@@ -42,7 +42,7 @@ struct StreamOptions {
   int threads = 1;
   bool by_kind = false;  // Batch::by_kind
   bool index = true;     // fill Batch::events
-  bool lines = true;     // encode; false: only records are made (digest, tally)
+  bool records = false;  // fill Batch::records
   StampLog* stamps = nullptr;  // REQUIRED when the spec says rate_max; outlives the stream
 };
 

@@ -1,0 +1,231 @@
+#include "generator/simulate/model.h"
+
+#include <algorithm>
+#include <cassert>
+#include <numeric>
+
+#include "personas/facts.h"
+#include "personas/load.h"
+
+namespace playload {
+namespace {
+
+constexpr std::uint32_t kMassOne = 1u << 28;
+constexpr std::uint32_t kCellOne = kMassOne / kCells;  // 2^24
+
+// Lanes are as large as the second-level cache likes (1,024 players are 18 KiB), but a small
+// population is still spread over at least 16 of them so that threads and shards have something to
+// share.
+std::uint32_t LanePlayers(std::uint64_t players) {
+  std::uint32_t size = 64;
+  while (size < 1024 && std::uint64_t{size} * 2 * 16 <= players) size *= 2;
+  return size;
+}
+
+std::uint32_t ShareOf32(std::int64_t parts) {
+  const std::uint64_t scaled = (static_cast<std::uint64_t>(parts) << 32) / kProbabilityOne;
+  return static_cast<std::uint32_t>(std::min<std::uint64_t>(scaled, 0xFFFFFFFFu));
+}
+
+std::vector<std::int64_t> PartsOf(const auto& shares) {
+  std::vector<std::int64_t> parts;
+  for (const auto& share : shares) parts.push_back(share.parts);
+  return parts;
+}
+
+std::uint32_t TicksOf(double ms) {
+  const double ticks = ms / static_cast<double>(kTickMs);
+  if (ticks < 1) return 1;
+  return ticks > kLongestTicks ? kLongestTicks : static_cast<std::uint32_t>(ticks);
+}
+
+}  // namespace
+
+std::vector<std::uint32_t> AliasMasses(const std::vector<std::int64_t>& parts) {
+  std::vector<std::uint32_t> masses(parts.size());
+  std::vector<std::pair<std::uint64_t, std::size_t>> remainders;
+  std::uint64_t given = 0;
+  for (std::size_t i = 0; i < parts.size(); ++i) {
+    const std::uint64_t scaled = static_cast<std::uint64_t>(parts[i]) * kMassOne;
+    masses[i] = static_cast<std::uint32_t>(scaled / kProbabilityOne);
+    remainders.emplace_back(scaled % kProbabilityOne, i);
+    given += masses[i];
+  }
+  std::stable_sort(remainders.begin(), remainders.end(),
+                   [](const auto& x, const auto& y) { return x.first > y.first; });
+  for (std::size_t i = 0; given < kMassOne; i = (i + 1) % remainders.size()) {
+    ++masses[remainders[i].second];
+    ++given;
+  }
+  return masses;
+}
+
+AliasRow MakeAliasRow(const std::vector<AliasOutcome>& outcomes) {
+  assert(!outcomes.empty() && outcomes.size() <= kCells);
+  const std::vector<std::uint32_t> masses = AliasMasses(PartsOf(outcomes));
+  AliasRow row{};
+  // Vose: repeatedly fill a cell with what is left of a small outcome and top it up from a large one.
+  std::vector<std::uint32_t> left(kCells, 0);
+  std::copy(masses.begin(), masses.end(), left.begin());
+  std::vector<unsigned> small;
+  std::vector<unsigned> large;
+  for (unsigned i = 0; i < kCells; ++i) (left[i] < kCellOne ? small : large).push_back(i);
+  const auto outcome = [&](unsigned i) { return outcomes[i < outcomes.size() ? i : 0]; };
+  for (unsigned cell = 0; cell < kCells; ++cell) {
+    AliasCell& c = row.cells[cell];
+    unsigned first = 0;
+    unsigned second = 0;
+    if (!small.empty() && !large.empty()) {
+      first = small.back();
+      small.pop_back();
+      second = large.back();
+      c.threshold = left[first];
+      left[second] -= kCellOne - left[first];
+      if (left[second] < kCellOne) {
+        large.pop_back();
+        small.push_back(second);
+      }
+    } else {
+      std::vector<unsigned>& rest = large.empty() ? small : large;
+      first = second = rest.back();
+      rest.pop_back();
+      c.threshold = kCellOne;
+    }
+    c.to[0] = outcome(first).to;
+    c.emit[0] = outcome(first).emit;
+    c.to[1] = outcome(second).to;
+    c.emit[1] = outcome(second).emit;
+  }
+  return row;
+}
+
+DwellTable MakeDwellTable(const Dwell& dwell) {
+  DwellTable table{};
+  for (int i = 0; i <= 256; ++i) {
+    double p = i / 256.0;
+    if (i == 0) p = 1.0 / 65536;
+    if (i == 256) p = 1.0 - 1.0 / 8192;
+    double ticks = DwellQuantileMs(dwell, p) / static_cast<double>(kTickMs);
+    ticks = std::min(ticks, static_cast<double>(kLongestTicks));
+    table.quantile[i] = static_cast<std::uint32_t>(ticks * 16.0 + 0.5);
+    if (i > 0) table.quantile[i] = std::max(table.quantile[i], table.quantile[i - 1]);
+  }
+  return table;
+}
+
+Choice::Choice(const std::vector<std::int64_t>& weights) {
+  const auto total = static_cast<unsigned __int128>(
+      std::accumulate(weights.begin(), weights.end(), std::int64_t{0}));
+  if (total == 0) return;
+  unsigned __int128 sum = 0;
+  for (const std::int64_t weight : weights) {
+    sum += static_cast<unsigned __int128>(weight);
+    // A weight of zero repeats its predecessor's bound and is never the first one above a draw.
+    bounds_.push_back(static_cast<std::uint64_t>((sum << 32) / total));
+  }
+}
+
+Model::Model(const Scenario& scenario, std::uint64_t seed)
+    : timeline(scenario.plan), players_(scenario.population.players) {
+  const Population& population = scenario.population;
+  compat = scenario.compat;
+  // Under compat a player's events come from everywhere, so all its state is in one lane.
+  lane_players_ = compat ? 1024 : LanePlayers(players_);
+  lanes_ = (players_ + lane_players_ - 1) / lane_players_;
+  players_per_server = static_cast<std::uint32_t>(scenario.servers.players_per_server);
+  servers_per_lane_ = (lane_players_ + players_per_server - 1) / players_per_server;
+  report_ticks = TicksOf(static_cast<double>(scenario.servers.report_every_ms));
+  seed_key = SeedKey(seed);
+  levels = static_cast<std::uint8_t>(population.levels);
+  maps_per_level = static_cast<std::uint8_t>(population.maps_per_level);
+  console_below = ShareOf32(population.console_parts);
+  virtual_below_ = ShareOf32(scenario.servers.virtual_parts);
+  regions_ = Choice(PartsOf(scenario.servers.regions));
+  fraud = scenario.fraud;
+  overload = scenario.overload;
+  for (const FraudIncident& incident : fraud) fraud_share.push_back(ShareOf32(incident.share_parts));
+
+  mix = Choice(PartsOf(population.mix));
+  for (const PersonaShare& share : population.mix) {
+    mix_persona.push_back(static_cast<std::uint8_t>(share.persona));
+  }
+  currencies = Choice(PartsOf(population.currencies));
+  for (const CurrencyShare& share : population.currencies) {
+    currency_of.push_back(static_cast<std::uint8_t>(share.currency));
+  }
+
+  row_store_.resize(scenario.personas.size() * kRowStates);
+  dwell_of_store_.resize(scenario.personas.size() * kRowStates, 0);
+  const auto add_dwell = [&](std::size_t index, const Dwell& dwell) {
+    dwell_of_store_[index] = static_cast<std::uint16_t>(dwell_store_.size());
+    dwell_store_.push_back(MakeDwellTable(dwell));
+  };
+  for (std::size_t p = 0; p < scenario.personas.size(); ++p) {
+    const Persona& persona = scenario.personas[p];
+    const std::size_t base = p * kRowStates;
+    row_store_[base + kOffline] = MakeAliasRow(
+        {{kProbabilityOne, 1, static_cast<std::uint8_t>(Emit::kSessionStart)}});
+    add_dwell(base + kOffline, persona.gap);
+    for (std::size_t s = 0; s < persona.states.size(); ++s) {
+      std::vector<AliasOutcome> outcomes;
+      for (const Transition& t : persona.states[s].to) {
+        const bool exit = t.to == kExit;
+        outcomes.push_back({t.parts, static_cast<std::uint8_t>(exit ? kOffline : unsigned(t.to) + 1),
+                            static_cast<std::uint8_t>(exit ? Emit::kSessionEnd : t.emit)});
+      }
+      row_store_[base + s + 1] = MakeAliasRow(outcomes);
+      add_dwell(base + s + 1, persona.states[s].dwell);
+    }
+
+    PersonaTables tables;
+    const double mean_life = persona.one_session                ? 1
+                             : population.life_sessions > 0 ? population.life_sessions
+                                                            : persona.mean_sessions;
+    tables.one_session = persona.one_session || mean_life <= 1;
+    tables.leave_below = static_cast<std::uint32_t>(4294967295.0 / std::max(mean_life, 1.0));
+    if (!persona.item_weights.empty()) tables.item_types = Choice(persona.item_weights);
+    const PersonaFacts facts = ComputeFacts(persona);
+    const double gap_ms = DwellMeanMs(persona.gap);
+    const double cycle_ms = facts.session_ms + gap_ms;
+    tables.online_below = static_cast<std::uint32_t>(4294967295.0 * (facts.session_ms / cycle_ms));
+    tables.cycle_ticks = TicksOf(cycle_ms);
+    personas.push_back(tables);
+  }
+  rows = row_store_.data();
+  dwells = dwell_store_.data();
+  dwell_of = dwell_of_store_.data();
+}
+
+std::uint32_t Model::PlayersIn(std::uint64_t lane) const {
+  return static_cast<std::uint32_t>(
+      std::min<std::uint64_t>(lane_players_, players_ - lane * lane_players_));
+}
+
+std::uint32_t Model::ServersIn(std::uint64_t lane) const {
+  return (PlayersIn(lane) + players_per_server - 1) / players_per_server;
+}
+
+std::uint64_t Model::servers() const {
+  return (lanes_ - 1) * servers_per_lane_ + ServersIn(lanes_ - 1);
+}
+
+unsigned Model::RegionOf(std::uint64_t server) const {
+  // Multiples of the golden ratio fill the unit interval evenly, so that even a handful of servers
+  // are spread over the regions as their shares ask.
+  return regions_.Pick(static_cast<std::uint32_t>((server + 1) * 0x9E3779B9u));
+}
+
+bool Model::VirtualServer(std::uint64_t server) const {
+  return static_cast<std::uint32_t>(
+             DrawAt(EntityKey(seed_key, server), 0, Purpose::kServerTraits) >> 32) < virtual_below_;
+}
+
+bool Active(const Window& window, std::int64_t t_ns, std::int64_t* into_ns) {
+  std::int64_t into = t_ns - window.at_ns;
+  if (into < 0) return false;
+  if (window.every_ns > 0) into %= window.every_ns;
+  *into_ns = into;
+  return window.lasts_ns == 0 || into < window.lasts_ns;
+}
+
+}  // namespace playload

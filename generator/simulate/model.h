@@ -1,0 +1,144 @@
+// Model: a scenario compiled into the integer tables that lanes run on. Everything that reaches an
+// event is an integer made here once, by deterministic arithmetic (generator/base/math.h).
+//
+// Units: simulated time in ticks of 125 ms.
+// Threads: constant after construction, shared by all.
+
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "generator/base/random.h"
+#include "generator/event/catalog.h"
+#include "generator/pace/plan.h"
+#include "scenarios/scenario.h"
+
+namespace playload {
+
+inline constexpr std::int64_t kTickMs = 125;
+inline constexpr std::uint32_t kLongestTicks = 16'000'000;  // what the wheel holds: 23 days
+inline constexpr unsigned kOffline = 0;    // state index; the persona's own states follow
+inline constexpr unsigned kRowStates = 16; // states per persona in the tables
+inline constexpr unsigned kCells = 16;     // of an alias row
+
+// Alias method (A. J. Walker 1977, in M. Vose's form) over 16 cells: a draw picks a cell by 4 bits and
+// its first or second outcome by 24 bits against `threshold` (0..2^24). One cache line pair per row.
+struct AliasCell {
+  std::uint32_t threshold;
+  std::uint8_t to[2];    // next state
+  std::uint8_t emit[2];  // Emit
+};
+struct AliasRow {
+  AliasCell cells[kCells];
+};
+
+// Makes a row from weights that sum to kProbabilityOne. Outcome masses are the weights rounded to
+// parts of 2^28 by largest remainder, and the row realises them exactly.
+struct AliasOutcome {
+  std::int64_t parts;
+  std::uint8_t to;
+  std::uint8_t emit;
+};
+AliasRow MakeAliasRow(const std::vector<AliasOutcome>& outcomes);
+// The masses that MakeAliasRow realises, parts of 2^28, in the order of `outcomes`.
+std::vector<std::uint32_t> AliasMasses(const std::vector<std::int64_t>& parts);
+
+// Quantiles of a dwell at i/256 (the ends at 2^-16 and 1 - 2^-13), in 1/16 ticks; a draw interpolates.
+struct DwellTable {
+  std::uint32_t quantile[257];
+
+  // From 24 random bits; at least one tick.
+  [[nodiscard]] std::uint32_t Ticks(std::uint32_t random24) const {
+    const std::uint32_t i = random24 >> 16 & 255u;
+    const std::uint32_t low = quantile[i];
+    const std::uint32_t part = static_cast<std::uint32_t>(
+        (std::uint64_t{quantile[i + 1] - low} * (random24 & 0xFFFFu)) >> 16);
+    const std::uint32_t ticks = (low + part + 8) >> 4;
+    return ticks == 0 ? 1 : ticks;
+  }
+};
+DwellTable MakeDwellTable(const Dwell& dwell);
+
+// Cumulative 32-bit thresholds: the index of the first one above a draw. For the rare draws.
+class Choice {
+ public:
+  Choice() = default;
+  explicit Choice(const std::vector<std::int64_t>& weights);
+  [[nodiscard]] unsigned Pick(std::uint32_t random) const {
+    unsigned i = 0;
+    while (random >= bounds_[i]) ++i;
+    return i;
+  }
+  [[nodiscard]] bool empty() const { return bounds_.empty(); }
+
+ private:
+  std::vector<std::uint64_t> bounds_;  // exclusive; the last is 2^32
+};
+
+struct PersonaTables {
+  std::uint32_t leave_below = 0;  // a draw of 32 bits below this ends the life with the session
+  bool one_session = false;
+  Choice item_types;              // index: ItemType
+  // First session: with this chance (of 2^32) soon, else within a mean cycle of session and gap.
+  std::uint32_t online_below = 0;
+  std::uint32_t cycle_ticks = 1;
+};
+
+class Model {
+ public:
+  // REQUIRES: a scenario as LoadScenario() gives it.
+  Model(const Scenario& scenario, std::uint64_t seed);
+
+  // Lanes.
+  [[nodiscard]] std::uint64_t players() const { return players_; }
+  [[nodiscard]] std::uint32_t lane_players() const { return lane_players_; }  // a power of two
+  [[nodiscard]] std::uint64_t lanes() const { return lanes_; }
+  [[nodiscard]] std::uint32_t servers_per_lane() const { return servers_per_lane_; }
+  [[nodiscard]] std::uint64_t servers() const;
+  [[nodiscard]] std::uint32_t PlayersIn(std::uint64_t lane) const;
+  [[nodiscard]] std::uint32_t ServersIn(std::uint64_t lane) const;
+
+  [[nodiscard]] unsigned RegionOf(std::uint64_t server) const;  // server from 0
+  [[nodiscard]] bool VirtualServer(std::uint64_t server) const;
+
+  // Tables, by persona * kRowStates + state.
+  const AliasRow* rows = nullptr;
+  const DwellTable* dwells = nullptr;   // by dwell_of
+  const std::uint16_t* dwell_of = nullptr;
+  std::vector<PersonaTables> personas;
+  Choice mix;                          // index into mix_persona
+  std::vector<std::uint8_t> mix_persona;
+  Choice currencies;
+  std::vector<std::uint8_t> currency_of;
+  std::uint32_t console_below = 0;     // of 2^32
+
+  std::uint64_t seed_key = 0;
+  std::uint8_t levels = 1;
+  std::uint8_t maps_per_level = 1;
+  std::uint32_t players_per_server = 64;
+  std::uint32_t report_ticks = 80;
+  bool compat = false;
+  std::vector<FraudIncident> fraud;
+  std::vector<std::uint32_t> fraud_share;  // of 2^32, per incident
+  std::vector<OverloadIncident> overload;
+  Plan timeline;  // what the incidents' times refer to
+
+ private:
+  std::uint64_t players_;
+  std::uint32_t lane_players_;
+  std::uint64_t lanes_;
+  std::uint32_t servers_per_lane_;
+  Choice regions_;
+  std::uint32_t virtual_below_ = 0;
+  std::vector<AliasRow> row_store_;
+  std::vector<DwellTable> dwell_store_;
+  std::vector<std::uint16_t> dwell_of_store_;
+};
+
+// Whether a window covers instant t, and how far t is into it.
+bool Active(const Window& window, std::int64_t t_ns, std::int64_t* into_ns);
+
+}  // namespace playload
