@@ -1,0 +1,389 @@
+#include "generator/stream/stream.h"
+
+#include <algorithm>
+#include <condition_variable>
+#include <cstring>
+#include <deque>
+#include <thread>
+#include <utility>
+
+#include "generator/encode/dataflow.h"
+#include "generator/oracle/fraud_rule.h"
+#include "generator/pace/plan.h"
+#include "generator/simulate/lanes.h"
+#include "generator/stream/layout.h"
+
+namespace playload {
+namespace {
+
+// 1,024 events, about 280 KiB: small enough to stay in the second-level cache, large enough that
+// handing one over costs nothing per event.
+constexpr std::uint64_t kBatchRuns = 64;
+constexpr std::uint64_t kBatchEvents = kBatchRuns * kRunLength;
+// Records of a tile: 64 MiB at most, and 4,096 per lane: longer slices gain nothing.
+constexpr std::uint64_t kMaxTileRuns = 262'144;
+constexpr std::uint64_t kMaxSliceRuns = 256;
+// A paced stream works this far ahead: a tile must be made while the queue lasts.
+constexpr std::int64_t kTileNs = 20'000'000;
+
+std::uint64_t RoundUp(std::uint64_t n, std::uint64_t unit) { return (n + unit - 1) / unit * unit; }
+
+std::uint64_t LargestTile(const Layout& layout) {
+  std::uint64_t runs = std::min(layout.lanes() * kMaxSliceRuns, kMaxTileRuns);
+  runs = std::max(runs, layout.lanes() * 4);  // populations of tens of millions
+  return RoundUp(std::max<std::uint64_t>(runs, kBatchRuns), kBatchRuns);
+}
+
+std::int64_t LargestMilliRate(const RunSpec& spec) {
+  std::int64_t rate = 0;
+  for (const Stage& stage : spec.scenario.plan) {
+    rate = std::max({rate, stage.from_milli_rate, stage.to_milli_rate});
+  }
+  return rate;
+}
+
+bool Paced(const RunSpec& spec) { return spec.clock == Clock::kLive && !spec.rate_max; }
+
+std::uint64_t TileRunsAt(std::int64_t milli_rate, std::uint32_t shards) {
+  const auto events = static_cast<std::uint64_t>(static_cast<unsigned __int128>(milli_rate) *
+                                                 kTileNs / 1'000'000'000'000u / shards);
+  return RoundUp(events / kRunLength + 1, kBatchRuns);
+}
+
+std::size_t Slots(const RunSpec& spec, int threads) {
+  std::uint64_t slots = static_cast<std::uint64_t>(threads) + 3;
+  if (Paced(spec)) {
+    // Half as much again as a tile, so that the next one is simulated while this one is sent.
+    slots += TileRunsAt(LargestMilliRate(spec), spec.shards) / kBatchRuns * 3 / 2;
+  }
+  return std::min<std::uint64_t>(slots, 64);
+}
+
+}  // namespace
+
+std::int64_t StampLog::At(std::uint64_t batch) {
+  const std::lock_guard lock(mutex_);
+  while (stamps_.size() <= batch) {
+    if (!clock_) return stamps_.empty() ? 0 : stamps_.back();
+    const std::int64_t now = clock_();
+    stamps_.push_back(stamps_.empty() ? now : std::max(now, stamps_.back()));
+  }
+  return stamps_[batch];
+}
+
+std::vector<std::int64_t> StampLog::stamps() const {
+  const std::lock_guard lock(mutex_);
+  return stamps_;
+}
+
+struct Stream::Impl {
+  struct Slot {
+    Batch batch;
+    Tally tally;
+    std::uint64_t digest = 0;
+    bool ready = false;
+  };
+  enum class Phase { kSimulate, kEncode };
+
+  Impl(const RunSpec& run_spec, const StreamOptions& stream_options)
+      : spec(run_spec),
+        options(stream_options),
+        model(run_spec.scenario, run_spec.seed),
+        plan(run_spec.scenario.plan),
+        layout(model.lanes(), run_spec.shard, run_spec.shards, run_spec.end),
+        encoder(model, EncoderOptionsOf(run_spec)),
+        lanes(model),
+        slots(Slots(run_spec, stream_options.threads)) {}
+
+  Status Start();
+  void Work();
+  void SimulateLanes(std::uint64_t from, std::uint64_t to);
+  void Encode(std::uint64_t number, Slot* slot, TimestampCursor& time);
+  void NextTile();  // mutex held
+  Batch* Take(std::unique_lock<std::mutex>& lock);
+
+  const RunSpec spec;
+  const StreamOptions options;
+  const Model model;
+  const Plan plan;
+  const Layout layout;
+  const DataflowEncoder encoder;
+  Lanes lanes;
+  std::vector<Record> tile;  // lane after lane, `stride` records each
+
+  // Set between two tiles only.
+  std::uint64_t tile_begin = 0;  // runs of the shard
+  std::uint64_t tile_end = 0;
+  std::uint64_t tile_lanes = 0;
+  std::uint64_t stride = 0;
+  std::uint64_t claim = 1;  // lanes claimed at once
+  std::uint64_t grown = 4 * kBatchRuns;
+
+  std::mutex mutex;  // guards what follows
+  std::condition_variable work;   // for workers: a claim is possible, or stop
+  std::condition_variable ready;  // for the reader
+  Phase phase = Phase::kSimulate;
+  std::uint64_t next_lane = 0;
+  std::uint64_t next_batch = 0;
+  std::uint64_t given = 0;     // batches handed out
+  std::uint64_t recycled = 0;
+  int active = 0;              // workers inside a claim
+  bool stop = false;
+  bool ended = false;          // every batch of the stream was claimed and made
+  std::vector<Slot> slots;
+  std::vector<std::thread> threads;
+
+  // Reader's.
+  Tally tally;
+  std::uint64_t digest = 0;
+};
+
+DataflowEncoder::Options EncoderOptionsOf(const RunSpec& spec) {
+  DataflowEncoder::Options options;
+  options.extended_types = spec.event_types == EventTypes::kExtended;
+  options.id_prefix = spec.id_prefix;
+  for (const Region& region : spec.scenario.servers.regions) options.regions.push_back(region.name);
+  return options;
+}
+
+Status Stream::Impl::Start() {
+  if (!lanes.ok()) {
+    return {Code::kInternal, "out of memory: " + std::to_string(model.players()) +
+                                 " players need " +
+                                 std::to_string(model.lanes() * Lanes::BytesPerLane(model)) +
+                                 " bytes; use fewer --players"};
+  }
+  std::uint64_t largest = LargestTile(layout);
+  if (Paced(spec)) {
+    largest = std::min(largest, TileRunsAt(LargestMilliRate(spec), spec.shards));
+  }
+  // A tile's lanes get whole runs, so its store is a little larger than the tile.
+  const std::uint64_t per_lane = (largest + layout.lanes() - 1) / std::max<std::uint64_t>(layout.lanes(), 1);
+  tile.resize(std::max<std::uint64_t>(per_lane * std::min(layout.lanes(), largest), 1) * kRunLength);
+  for (Slot& slot : slots) {
+    Batch& batch = slot.batch;
+    batch.by_kind = options.by_kind;
+    batch.runs.resize(kBatchRuns);
+    for (int k = 0; k < (options.by_kind ? kKinds : 1); ++k) {
+      batch.buffers[static_cast<unsigned>(k)].resize(kBatchEvents * kMaxLine + kSlack);
+    }
+    if (options.index) batch.events.resize(kBatchEvents);
+    if (options.records) batch.records.resize(kBatchEvents);
+  }
+  NextTile();
+  threads.reserve(static_cast<std::size_t>(options.threads));
+  for (int i = 0; i < options.threads; ++i) threads.emplace_back([this] { Work(); });
+  return {};
+}
+
+void Stream::Impl::NextTile() {
+  tile_begin = tile_end;
+  if (tile_begin == layout.runs()) {
+    ended = true;
+    ready.notify_all();
+    work.notify_all();
+    return;
+  }
+  std::uint64_t runs = LargestTile(layout);
+  if (Paced(spec)) {
+    const std::int64_t at = plan.PlannedAt(layout.RunAt(tile_begin).first);
+    runs = std::min(runs, TileRunsAt(plan.MilliRateAt(at), spec.shards));
+    runs = std::min(runs, tile.size() / kRunLength / kBatchRuns * kBatchRuns);
+  } else {
+    // Small at first, so that the first event comes soon.
+    runs = std::min(runs, grown);
+    grown *= 4;
+  }
+  runs = std::min(std::max(runs, kBatchRuns), layout.runs() - tile_begin);
+  tile_end = tile_begin + runs;
+  tile_lanes = std::min(layout.lanes(), runs);
+  stride = (runs + layout.lanes() - 1) / layout.lanes() * kRunLength;
+  claim = std::max<std::uint64_t>(1, 2'048 / stride);
+  phase = Phase::kSimulate;
+  next_lane = 0;
+  work.notify_all();
+}
+
+void Stream::Impl::Work() {
+  TimestampCursor time(plan, spec.start_ns, spec.timestamp_form);
+  std::unique_lock lock(mutex);
+  while (!stop && !ended) {
+    if (phase == Phase::kSimulate && next_lane < tile_lanes) {
+      const std::uint64_t from = next_lane;
+      const std::uint64_t to = next_lane = std::min(tile_lanes, from + claim);
+      ++active;
+      lock.unlock();
+      SimulateLanes(from, to);
+      lock.lock();
+      --active;
+      if (next_lane == tile_lanes && active == 0) {
+        phase = Phase::kEncode;
+        work.notify_all();
+      }
+    } else if (phase == Phase::kEncode && next_batch * kBatchRuns < tile_end &&
+               next_batch < recycled + slots.size()) {
+      const std::uint64_t number = next_batch++;
+      Slot& slot = slots[number % slots.size()];
+      // Stamps are taken in the order of the batches, so they never go backwards.
+      if (options.stamps != nullptr) slot.batch.stamp_ns = options.stamps->At(number);
+      ++active;
+      lock.unlock();
+      Encode(number, &slot, time);
+      lock.lock();
+      --active;
+      slot.ready = true;
+      ready.notify_one();
+      if (next_batch * kBatchRuns >= tile_end && active == 0) NextTile();
+    } else {
+      work.wait(lock);
+    }
+  }
+}
+
+void Stream::Impl::SimulateLanes(std::uint64_t from, std::uint64_t to) {
+  const std::uint64_t runs = tile_end - tile_begin;
+  for (std::uint64_t rel = from; rel < to; ++rel) {
+    const std::uint64_t lane_runs = (runs - rel + layout.lanes() - 1) / layout.lanes();
+    lanes.Simulate(layout.LaneOf(tile_begin + rel), &tile[rel * stride],
+                   static_cast<std::uint32_t>(lane_runs * kRunLength));
+  }
+}
+
+void Stream::Impl::Encode(std::uint64_t number, Slot* slot, TimestampCursor& time) {
+  Batch& batch = slot->batch;
+  const std::uint64_t from = number * kBatchRuns;
+  const std::uint64_t to = std::min(from + kBatchRuns, tile_end);
+  batch.number = number;
+  batch.runs.resize(to - from);
+  if (options.stamps != nullptr) time.Fix(batch.stamp_ns);
+
+  DataflowEncoder::Output out{};
+  for (unsigned k = 0; k < kKinds; ++k) out.begin[k] = out.end[k] = batch.buffers[k].data();
+  out.events = options.index ? batch.events.data() : nullptr;
+  Tally tally_now;
+  std::uint64_t sum = 0;
+  std::uint32_t total = 0;
+  std::uint64_t rel = (from - tile_begin) % layout.lanes();
+  std::uint64_t turn = (from - tile_begin) / layout.lanes();
+  for (std::uint64_t q = from; q < to; ++q) {
+    const Record* const records = &tile[rel * stride + turn * kRunLength];
+    if (++rel == tile_lanes || rel == layout.lanes()) {
+      rel = 0;
+      ++turn;
+    }
+    // The next run is in another lane's slice: ask for it now.
+    __builtin_prefetch(&tile[rel * stride + turn * kRunLength]);
+    __builtin_prefetch(&tile[rel * stride + turn * kRunLength + 4]);
+    __builtin_prefetch(&tile[rel * stride + turn * kRunLength + 8]);
+    __builtin_prefetch(&tile[rel * stride + turn * kRunLength + 12]);
+    const Layout::Run run = layout.RunAt(q);
+    const auto count = static_cast<std::uint32_t>(
+        std::min<std::uint64_t>(kRunLength, layout.end() - run.first));
+    batch.runs[q - from] = run.first;
+    encoder.EncodeRun(records, count, run.lane, run.first, time, options.by_kind, &out);
+    for (std::uint32_t n = 0; n < count; ++n) {
+      std::uint64_t words[2];
+      std::memcpy(words, &records[n], sizeof(words));
+      sum += Fold(words[0] ^ ((run.first + n) * 0x9E3779B97F4A7C15u),
+                  words[1] ^ 0xD6E8FEB86659FD93u ^ (run.first + n));
+      if (records[n].action >= Action::kPurchase) [[unlikely]] {
+        if (records[n].action == Action::kServerMetric) {
+          if (ServerAlert(records[n].a, records[n].b)) ++tally_now.server_alerts;
+        } else {
+          const auto alert = static_cast<FraudAlert>(records[n].flags >> Record::kAlertShift & 3);
+          if (alert == FraudAlert::kFrequent) ++tally_now.fraud_frequent;
+          if (alert == FraudAlert::kMulti) ++tally_now.fraud_multi;
+        }
+      }
+    }
+    if (options.records) {
+      std::memcpy(&batch.records[total], records, count * sizeof(Record));
+    }
+    total += count;
+  }
+  batch.count = total;
+  for (unsigned k = 0; k < kKinds; ++k) {
+    batch.sizes[k] = static_cast<std::uint32_t>(out.end[k] - out.begin[k]);
+  }
+  batch.kinds = out.kinds;
+  tally_now.player_events = out.kinds[0];
+  tally_now.purchase_events = out.kinds[1];
+  tally_now.server_metrics = out.kinds[2];
+  slot->tally = tally_now;
+  slot->digest = sum;
+}
+
+Batch* Stream::Impl::Take(std::unique_lock<std::mutex>& lock) {
+  static_cast<void>(lock);  // held
+  Slot& slot = slots[given % slots.size()];
+  if (given - recycled >= slots.size() || !slot.ready) return nullptr;
+  slot.ready = false;
+  ++given;
+  tally.Add(slot.tally);
+  digest += slot.digest;
+  return &slot.batch;
+}
+
+Stream::Stream(const RunSpec& spec, const StreamOptions& options)
+    : impl_(std::make_unique<Impl>(spec, options)) {}
+
+Stream::~Stream() {
+  Stop();
+  for (std::thread& thread : impl_->threads) thread.join();
+}
+
+Status Stream::Start() { return impl_->Start(); }
+
+Batch* Stream::Next() {
+  std::unique_lock lock(impl_->mutex);
+  for (;;) {
+    if (Batch* batch = impl_->Take(lock)) return batch;
+    if (impl_->stop || impl_->ended) return nullptr;
+    impl_->ready.wait(lock);
+  }
+}
+
+Batch* Stream::TryNext() {
+  std::unique_lock lock(impl_->mutex);
+  return impl_->Take(lock);
+}
+
+bool Stream::ended() const {
+  const std::lock_guard lock(impl_->mutex);
+  const bool more = impl_->slots[impl_->given % impl_->slots.size()].ready;
+  return (impl_->ended || impl_->stop) && !more;
+}
+
+void Stream::Recycle(Batch* batch) {
+  static_cast<void>(batch);  // they come back in order; a slot is known by its turn
+  const std::lock_guard lock(impl_->mutex);
+  ++impl_->recycled;
+  impl_->work.notify_one();
+}
+
+void Stream::Stop() {
+  const std::lock_guard lock(impl_->mutex);
+  impl_->stop = true;
+  impl_->work.notify_all();
+  impl_->ready.notify_all();
+}
+
+const Tally& Stream::tally() const { return impl_->tally; }
+std::uint64_t Stream::digest() const { return impl_->digest; }
+
+std::uint64_t Stream::MemoryBytes(const RunSpec& spec, const StreamOptions& options) {
+  const Model model(spec.scenario, spec.seed);
+  const Layout layout(model.lanes(), spec.shard, spec.shards, spec.end);
+  std::uint64_t tile_runs = LargestTile(layout);
+  if (Paced(spec)) {
+    tile_runs = std::min(tile_runs, TileRunsAt(LargestMilliRate(spec), spec.shards));
+  }
+  std::uint64_t batch = kBatchEvents * kMaxLine * (options.by_kind ? kKinds : 1);
+  if (options.index) batch += kBatchEvents * sizeof(EventRef);
+  if (options.records) batch += kBatchEvents * sizeof(Record);
+  const std::uint64_t touched = std::min(layout.lanes(), layout.runs());
+  return touched * Lanes::BytesPerLane(model) + tile_runs * kRunLength * sizeof(Record) +
+         Slots(spec, options.threads) * batch;
+}
+
+}  // namespace playload
