@@ -25,16 +25,16 @@ struct EventRef {
 };
 
 struct Batch {
-  std::uint64_t number = 0;         // from 0, in the order of the stream
-  std::uint32_t count = 0;          // events
-  std::vector<Position> runs;       // position of each run's first event; all runs but the last of a
-                                    // stream have kRunLength events
-  std::int64_t stamp_ns = -1;       // rate max on the live clock: UTC instant of all its events
-  bool by_kind = false;             // lines of each kind in a buffer of their own, else all in [0]
+  std::uint64_t number = 0;    // from 0, in the order of the stream
+  std::uint32_t count = 0;     // events
+  std::vector<Position> runs;  // position of each run's first event; all runs but the last of a
+                               // stream have kRunLength events
+  std::int64_t stamp_ns = -1;  // rate max on the live clock: UTC instant of all its events
+  bool by_kind = false;        // lines of each kind in a buffer of their own, else all in [0]
   std::array<std::vector<char>, kKinds> buffers;
   std::array<std::uint32_t, kKinds> sizes{};  // bytes used of each buffer
-  std::vector<EventRef> events;     // [0, count), where the stream was asked for an index
-  std::vector<Record> records;      // [0, count), where the stream was asked for records
+  std::vector<EventRef> events;               // [0, count), where the stream was asked for an index
+  std::vector<Record> records;                // [0, count), where the stream was asked for records
   std::array<std::uint32_t, kKinds> kinds{};  // events of each kind
 
   [[nodiscard]] Position position(std::uint32_t i) const {

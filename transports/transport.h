@@ -48,8 +48,8 @@ class Transport {
   [[nodiscard]] virtual Status failed() const = 0;
 
   // True once the destination wants no more, which is no failure: the reader of stdout went away.
-  // What was accepted and not written is told as shed, and so is what Offer() still gets; the caller
-  // stops offering.
+  // What was accepted and not written is told as shed, and so is what Offer() still gets; the
+  // caller stops offering.
   [[nodiscard]] virtual bool reader_gone() const { return false; }
 
   // Called when nothing is due for a while: push out what is buffered, without waiting.

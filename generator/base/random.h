@@ -11,11 +11,13 @@
 
 #include <cstdint>
 
+#include "generator/base/wide.h"
+
 namespace playload {
 
 // What a draw is for; draws of one (entity, step) with different purposes are independent.
 enum class Purpose : std::uint64_t {
-  kStep = 0x0,              // a player's transition and dwell
+  kStep = 0x0,  // a player's transition and dwell
   kPurchase = 0x5851F42D4C957F2D,
   kPersona = 0x2545F4914F6CDD1D,
   kIdentity = 0x9FB21C651E98DF25,  // platform, own currency, first in order of kept items
@@ -28,7 +30,7 @@ enum class Purpose : std::uint64_t {
 };
 
 inline std::uint64_t Fold(std::uint64_t a, std::uint64_t b) {
-  const auto product = static_cast<unsigned __int128>(a) * b;
+  const auto product = Wide{a} * b;
   return static_cast<std::uint64_t>(product) ^ static_cast<std::uint64_t>(product >> 64);
 }
 

@@ -53,7 +53,7 @@ inline Status Invalid(std::string message) { return {Code::kInvalid, std::move(m
 template <typename T>
 class [[nodiscard]] Result {
  public:
-  Result(T value) : value_(std::move(value)) {}                // NOLINT(google-explicit-constructor)
+  Result(T value) : value_(std::move(value)) {}  // NOLINT(google-explicit-constructor)
   Result(Status error) : error_(std::move(error)) { assert(!error_.ok()); }  // NOLINT
 
   [[nodiscard]] bool has_value() const { return value_.has_value(); }

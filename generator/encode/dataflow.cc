@@ -26,7 +26,8 @@ char* Put(char* o, std::string_view text) {
   return o + text.size();
 }
 
-// Copies 16 bytes and keeps `length` of them: a length known only at run time costs a call, this not.
+// Copies 16 bytes and keeps `length` of them: a length known only at run time costs a call, this
+// not.
 template <typename Name>
 char* PutName(char* o, const Name& name) {
   std::memcpy(o, name.text, 16);
@@ -143,8 +144,8 @@ void DataflowEncoder::Run(const Record* records, std::uint32_t count, std::uint6
                    : Purchase<kPrefixed>(line, e, e.life * players_ + place + e.entity, first + n,
                                          time, &ref);
       if constexpr (kIndex) {
-        ref.begin = static_cast<std::uint32_t>(
-            line - out->begin[server ? kServerBuffer : kPurchaseBuffer]);
+        ref.begin =
+            static_cast<std::uint32_t>(line - out->begin[server ? kServerBuffer : kPurchaseBuffer]);
         ref.length = static_cast<std::uint16_t>(end - line);
         *refs++ = ref;
       }

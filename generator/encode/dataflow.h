@@ -19,8 +19,8 @@
 
 namespace playload {
 
-// Longest line: 330 bytes of fixed text and names (a scenario limits region names to 32), four ids of
-// 19 digits, two to three prefixes of up to 32.
+// Longest line: 330 bytes of fixed text and names (a scenario limits region names to 32), four ids
+// of 19 digits, two to three prefixes of up to 32.
 inline constexpr std::uint32_t kMaxLine = 576;
 inline constexpr std::uint32_t kSlack = 64;  // written past the end of a line, then overwritten
 
@@ -59,8 +59,8 @@ class DataflowEncoder {
   }
 
  private:
-  using RunFunction = void (DataflowEncoder::*)(const Record*, std::uint32_t, std::uint64_t, Position,
-                                                TimestampCursor&, Output*) const;
+  using RunFunction = void (DataflowEncoder::*)(const Record*, std::uint32_t, std::uint64_t,
+                                                Position, TimestampCursor&, Output*) const;
   struct Name {
     char text[16];
     std::uint32_t length;
@@ -90,7 +90,8 @@ class DataflowEncoder {
   RunFunction encode_[2][2];
 };
 
-// The decimal of an amount of minor units in shortest form: 499 with 2 decimals -> "4.99", 500 -> "5".
+// The decimal of an amount of minor units in shortest form: 499 with 2 decimals -> "4.99", 500 ->
+// "5".
 std::string AmountText(std::uint32_t minor_units, unsigned decimals);
 
 }  // namespace playload

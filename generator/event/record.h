@@ -37,16 +37,16 @@ struct Record {
   // `life` is the session count of the place when its present player came: unlike for every player.
   std::uint32_t life;
   std::uint32_t session;  // server: its region
-  std::uint16_t entity;  // the player's or server's index inside its lane
+  std::uint16_t entity;   // the player's or server's index inside its lane
   Action action;
-  std::uint8_t flags;     // kConsole or, for a server, kVirtual; purchases: also the fraud alert
-  std::uint8_t a;         // player: level, from 1; purchase: catalog item; server: cpu_load, percent
-  std::uint8_t b;         // player: map, from 1; purchase: currency; server: memory_usage, percent
-  std::uint16_t c;        // server: latency, ms; purchase under `compat`: amount in minor units
+  std::uint8_t flags;  // kConsole or, for a server, kVirtual; purchases: also the fraud alert
+  std::uint8_t a;      // player: level, from 1; purchase: catalog item; server: cpu_load, percent
+  std::uint8_t b;      // player: map, from 1; purchase: currency; server: memory_usage, percent
+  std::uint16_t c;     // server: latency, ms; purchase under `compat`: amount in minor units
 
-  static constexpr std::uint8_t kConsole = 1;     // player on Console, else PC
-  static constexpr std::uint8_t kVirtual = 1;     // server of type virtual, else dedicated
-  static constexpr unsigned kAlertShift = 1;      // two bits: what the fraud rule answers (FraudAlert)
+  static constexpr std::uint8_t kConsole = 1;  // player on Console, else PC
+  static constexpr std::uint8_t kVirtual = 1;  // server of type virtual, else dedicated
+  static constexpr unsigned kAlertShift = 1;   // two bits: what the fraud rule answers (FraudAlert)
 };
 static_assert(sizeof(Record) == 16);
 

@@ -13,8 +13,8 @@ struct Tally {
   std::uint64_t purchase_events = 0;  // = purchase-aggregates
   std::uint64_t server_metrics = 0;
   std::uint64_t server_alerts = 0;
-  std::uint64_t fraud_frequent = 0;   // fraud-alerts "Too frequent transactions"
-  std::uint64_t fraud_multi = 0;      // fraud-alerts "Multiple currency transactions"
+  std::uint64_t fraud_frequent = 0;  // fraud-alerts "Too frequent transactions"
+  std::uint64_t fraud_multi = 0;     // fraud-alerts "Multiple currency transactions"
 
   void Add(const Tally& o) {
     player_events += o.player_events;

@@ -2,12 +2,13 @@
 
 #include <algorithm>
 #include <cassert>
+#include <cmath>
 #include <utility>
+
+#include "generator/base/wide.h"
 
 namespace playload {
 namespace {
-
-using Wide = unsigned __int128;
 
 constexpr std::uint64_t kNsPerKs = 1'000'000'000'000;  // nanoseconds in 1,000 s
 
@@ -19,20 +20,20 @@ Position EventsBefore(const Stage& s, std::uint64_t t) {
   if (r0 == r1) {
     return static_cast<Position>((Wide{r0} * t + kNsPerKs - 1) / kNsPerKs);
   }
-  // (2 T r0 t + (r1 - r0) t^2) / (2 T 10^12). Durations are limited to a year in a ramp and rates to
-  // 10^12, so r t^2 stays below 10^12 (3.2 10^16)^2 = 10^45 > 2^127: divide t^2 by T first, exactly
-  // enough: split the square into quotient and remainder.
+  // (2 T r0 t + (r1 - r0) t^2) / (2 T 10^12). Durations are limited to a year in a ramp and rates
+  // to 10^12, so r t^2 stays below 10^12 (3.2 10^16)^2 = 10^45 > 2^127: divide t^2 by T first,
+  // exactly enough: split the square into quotient and remainder.
   const auto length = static_cast<std::uint64_t>(s.lasts_ns);
   const Wide square = Wide{t} * t;
   const Wide whole = square / length;  // <= t
   const Wide rest = square % length;
   const std::uint64_t slope = r1 > r0 ? r1 - r0 : r0 - r1;
   // bent = slope t^2 / (2 T), as a fraction over 2 T: slope whole / 2 + slope rest / (2 T).
-  const Wide doubled_low = Wide{slope} * rest / length;  // floor; lost less than one part of 2 10^12
+  const Wide doubled_low =
+      Wide{slope} * rest / length;  // floor; lost less than one part of 2 10^12
   const Wide bent_doubled = Wide{slope} * whole + doubled_low;
   const Wide straight_doubled = Wide{2} * r0 * t;
-  const Wide doubled =
-      r1 > r0 ? straight_doubled + bent_doubled : straight_doubled - bent_doubled;
+  const Wide doubled = r1 > r0 ? straight_doubled + bent_doubled : straight_doubled - bent_doubled;
   return static_cast<Position>((doubled + 2 * Wide{kNsPerKs} - 1) / (2 * Wide{kNsPerKs}));
 }
 
@@ -82,9 +83,28 @@ std::int64_t Plan::PlannedAt(Position n) const {
     if (t >= static_cast<Wide>(kNever - starts_ns_[i])) return kNever;
     return starts_ns_[i] + static_cast<std::int64_t>(t);
   }
-  // In a ramp: the smallest t in the stage with EventsBefore(t + 1) > local.
+  // In a ramp: the smallest t in the stage with EventsBefore(t + 1) > local. The quadratic formula
+  // in floating point says about where; exact integers decide.
   std::uint64_t low = 0;
   auto high = static_cast<std::uint64_t>(stage.lasts_ns) - 1;
+  const double r0 = static_cast<double>(stage.from_milli_rate) / 1e12;  // events per ns
+  const double slope =
+      (static_cast<double>(stage.to_milli_rate) / 1e12 - r0) / static_cast<double>(stage.lasts_ns);
+  const double discriminant = std::max(r0 * r0 + 2 * slope * static_cast<double>(local), 0.0);
+  const double guess = 2 * static_cast<double>(local) / (r0 + std::sqrt(discriminant));
+  const std::uint64_t near =
+      guess < static_cast<double>(high) ? static_cast<std::uint64_t>(std::max(guess, 0.0)) : high;
+  for (std::uint64_t reach = 4; reach < high; reach *= 16) {
+    const std::uint64_t below = near > reach ? near - reach : 0;
+    const std::uint64_t above = std::min(near + reach, high);
+    const bool above_enough = EventsBefore(stage, above + 1) > local;
+    const bool below_enough = below == 0 || EventsBefore(stage, below) <= local;
+    if (above_enough && below_enough) {
+      low = below;
+      high = above;
+      break;
+    }
+  }
   while (low < high) {
     const std::uint64_t middle = low + (high - low) / 2;
     if (EventsBefore(stage, middle + 1) > local) {
@@ -101,8 +121,8 @@ std::int64_t Plan::MilliRateAt(std::int64_t t_ns) const {
   while (starts_ns_[i] > t_ns && i > 0) --i;
   const Stage& s = stages_[i];
   if (s.from_milli_rate == s.to_milli_rate) return s.from_milli_rate;
-  const auto span = static_cast<__int128>(s.to_milli_rate - s.from_milli_rate);
-  const auto passed = static_cast<__int128>(std::max<std::int64_t>(t_ns - starts_ns_[i], 0));
+  const auto span = static_cast<SignedWide>(s.to_milli_rate - s.from_milli_rate);
+  const auto passed = static_cast<SignedWide>(std::max<std::int64_t>(t_ns - starts_ns_[i], 0));
   return s.from_milli_rate + static_cast<std::int64_t>(span * passed / s.lasts_ns);
 }
 

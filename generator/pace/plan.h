@@ -1,9 +1,8 @@
-// Plan: the offered load. A pure function between positions and planned instants; it holds no clock,
-// so a late sender cannot move it.
+// Plan: the offered load. A pure function between positions and planned instants; it holds no
+// clock, so a late sender cannot move it.
 //
-// Units: instants are nanoseconds of the run, from its start; positions count the whole stream, also
-// under --shard.
-// Threads: a value type, constant after construction.
+// Units: instants are nanoseconds of the run, from its start; positions count the whole stream,
+// also under --shard. Threads: a value type, constant after construction.
 
 #pragma once
 
@@ -23,7 +22,8 @@ class Plan {
   // REQUIRES: stages not empty, rates > 0, every stage but the last with lasts_ns > 0.
   explicit Plan(std::vector<Stage> stages);
 
-  // The planned instant of event n: the smallest t with DueBefore(t + 1) > n. kNever past 292 years.
+  // The planned instant of event n: the smallest t with DueBefore(t + 1) > n. kNever past 292
+  // years.
   [[nodiscard]] std::int64_t PlannedAt(Position n) const;
 
   // How many events are planned strictly before instant t.
@@ -36,8 +36,8 @@ class Plan {
 
  private:
   std::vector<Stage> stages_;
-  std::vector<std::int64_t> starts_ns_;   // of each stage
-  std::vector<Position> first_;           // events planned before each stage's start
+  std::vector<std::int64_t> starts_ns_;  // of each stage
+  std::vector<Position> first_;          // events planned before each stage's start
 };
 
 }  // namespace playload

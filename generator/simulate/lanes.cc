@@ -25,8 +25,8 @@ struct Traits {
   std::uint32_t currency : 4;    // and currency
   std::uint32_t skins : 3;       // kept items owned, in the player's own order
   std::uint32_t weapons : 3;
-  std::uint32_t leaves : 1;      // for good: a new player begins the next session
-  std::uint32_t episode : 1;     // part of a fraud incident: leaves with this session
+  std::uint32_t leaves : 1;   // for good: a new player begins the next session
+  std::uint32_t episode : 1;  // part of a fraud incident: leaves with this session
 };
 static_assert(sizeof(Traits) == 4);
 
@@ -56,16 +56,16 @@ union Lanes::Entity {
   struct {
     std::uint32_t session;  // sessions begun at this place, less one; 2^32 - 1 before the first
     Traits traits;
-    std::uint16_t step;     // of the session
-    std::uint16_t next;     // in the same slot of the wheel: index + 1, 0 at the end
-    std::uint8_t level;     // from 1
-    std::uint8_t age;       // sessions of this life before the present one
-    std::uint8_t turns;     // of the coarse wheel still to wait
-    std::uint8_t low;       // slot of the fine wheel inside the coarse one
+    std::uint16_t step;  // of the session
+    std::uint16_t next;  // in the same slot of the wheel: index + 1, 0 at the end
+    std::uint8_t level;  // from 1
+    std::uint8_t age;    // sessions of this life before the present one
+    std::uint8_t turns;  // of the coarse wheel still to wait
+    std::uint8_t low;    // slot of the fine wheel inside the coarse one
   } player;
   struct {
     std::uint32_t step;
-    std::uint16_t online;   // players on it now
+    std::uint16_t online;  // players on it now
     std::uint8_t cpu_drift;
     std::uint8_t memory_drift;
     std::uint16_t unused;
@@ -81,8 +81,8 @@ struct Lanes::Lane {
   std::uint64_t tick;  // simulated now
   std::uint16_t due;   // entities whose turn it is in this tick: index + 1
   bool alive;
-  std::uint8_t fraud_turn[16];   // which of an incident's personas is next
-  std::uint32_t fraud_sum[16];   // share of sessions taken, accumulated; an overflow takes one
+  std::uint8_t fraud_turn[16];  // which of an incident's personas is next
+  std::uint32_t fraud_sum[16];  // share of sessions taken, accumulated; an overflow takes one
   std::uint64_t fine_bits[4];
   std::uint64_t coarse_bits[4];
   std::uint16_t fine[kSlots];    // one tick each
@@ -273,7 +273,8 @@ void Lanes::Simulate(std::uint64_t number, Record* out, std::uint32_t count) {
     record.action = static_cast<Action>(emit);  // right for the first six of Emit
     record.flags = static_cast<std::uint8_t>(p.traits.console);
     record.a = p.level;
-    record.b = static_cast<std::uint8_t>((p.level - 1u) * model_.maps_per_level + p.traits.map + 1u);
+    record.b =
+        static_cast<std::uint8_t>((p.level - 1u) * model_.maps_per_level + p.traits.map + 1u);
     record.c = 0;
     p.traits.state = to & 15;
     if (emit > Emit::kInteraction) [[unlikely]] {
@@ -285,8 +286,8 @@ void Lanes::Simulate(std::uint64_t number, Record* out, std::uint32_t count) {
   lane.made = made + count;
 }
 
-// Begins a session at a place: of the player who is there, of a new one when the former left for good,
-// or of a new player of a fraud incident that is active and whose turn it is.
+// Begins a session at a place: of the player who is there, of a new one when the former left for
+// good, or of a new player of a fraud incident that is active and whose turn it is.
 void Lanes::StartSession(Lane& lane, std::uint64_t number, std::uint32_t i, Entity& e,
                          std::uint64_t made) const {
   auto& p = e.player;
@@ -304,19 +305,18 @@ void Lanes::StartSession(Lane& lane, std::uint64_t number, std::uint32_t i, Enti
       if (lane.fraud_sum[k] >= before) continue;
       const std::vector<int>& personas = model_.fraud[k].personas;
       episode = personas[lane.fraud_turn[k]];
-      lane.fraud_turn[k] =
-          static_cast<std::uint8_t>((lane.fraud_turn[k] + 1u) % personas.size());
+      lane.fraud_turn[k] = static_cast<std::uint8_t>((lane.fraud_turn[k] + 1u) % personas.size());
     }
   }
   if (p.traits.leaves || episode >= 0) {
-    const std::uint64_t key =
-        EntityKey(model_.seed_key, number * model_.lane_players() + i);
+    const std::uint64_t key = EntityKey(model_.seed_key, number * model_.lane_players() + i);
     const std::uint64_t r = DrawAt(key, p.session, Purpose::kPersona);
     p.traits = Traits{};
     // The first life's persona was drawn in Begin() with the same key, so that its timing fits.
-    p.traits.persona = episode >= 0
-                           ? static_cast<unsigned>(episode) & 31
-                           : model_.mix_persona[model_.mix.Pick(static_cast<std::uint32_t>(r >> 32))] & 31u;
+    p.traits.persona =
+        episode >= 0
+            ? static_cast<unsigned>(episode) & 31
+            : model_.mix_persona[model_.mix.Pick(static_cast<std::uint32_t>(r >> 32))] & 31u;
     p.traits.console = static_cast<std::uint32_t>(r) < model_.console_below;
     p.traits.episode = episode >= 0;
     p.level = 1;
@@ -337,7 +337,8 @@ void Lanes::Rare(Lane& lane, std::uint64_t number, std::uint32_t i, Entity& e, s
     case Emit::kSessionStart:
       break;
     case Emit::kLevelStart:
-      p.traits.map = Below(static_cast<std::uint32_t>(random >> 52) << 20, model_.maps_per_level) & 3;
+      p.traits.map =
+          Below(static_cast<std::uint32_t>(random >> 52) << 20, model_.maps_per_level) & 3;
       record->b =
           static_cast<std::uint8_t>((p.level - 1u) * model_.maps_per_level + p.traits.map + 1u);
       break;
@@ -348,12 +349,10 @@ void Lanes::Rare(Lane& lane, std::uint64_t number, std::uint32_t i, Entity& e, s
       auto& server = Entities(lane)[model_.lane_players() + i / model_.players_per_server].server;
       --server.online;
       const PersonaTables& tables = model_.personas[p.traits.persona];
-      const std::uint64_t key =
-          EntityKey(model_.seed_key, number * model_.lane_players() + i);
-      const auto draw =
-          static_cast<std::uint32_t>(DrawAt(key, p.session, Purpose::kLife) >> 32);
-      p.traits.leaves = p.traits.episode || tables.one_session || p.age == 255 ||
-                        draw < tables.leave_below;
+      const std::uint64_t key = EntityKey(model_.seed_key, number * model_.lane_players() + i);
+      const auto draw = static_cast<std::uint32_t>(DrawAt(key, p.session, Purpose::kLife) >> 32);
+      p.traits.leaves =
+          p.traits.episode || tables.one_session || p.age == 255 || draw < tables.leave_below;
       break;
     }
     case Emit::kPurchase:
@@ -376,10 +375,10 @@ void Lanes::Buy(Lane& lane, std::uint64_t number, std::uint32_t i, Entity& e, bo
   auto& p = e.player;
   const std::uint64_t key = EntityKey(model_.seed_key, number * model_.lane_players() + i);
   const std::uint64_t identity = DrawAt(key, p.session - p.age, Purpose::kIdentity);
-  const std::uint64_t r =
-      DrawAt(key, std::uint64_t{p.session} << 16 | p.step, Purpose::kPurchase);
+  const std::uint64_t r = DrawAt(key, std::uint64_t{p.session} << 16 | p.step, Purpose::kPurchase);
 
-  unsigned currency = model_.currency_of[model_.currencies.Pick(static_cast<std::uint32_t>(identity))];
+  unsigned currency =
+      model_.currency_of[model_.currencies.Pick(static_cast<std::uint32_t>(identity))];
   if (foreign) {
     // Another one of the table: never the player's own.
     currency = (currency + 1 + Below(static_cast<std::uint32_t>(r), kCurrencies - 1)) % kCurrencies;
@@ -415,8 +414,8 @@ void Lanes::Buy(Lane& lane, std::uint64_t number, std::uint32_t i, Entity& e, bo
   record->action = Action::kPurchase;
   record->a = static_cast<std::uint8_t>(item);
   record->b = static_cast<std::uint8_t>(currency);
-  record->flags = static_cast<std::uint8_t>(
-      record->flags | static_cast<unsigned>(alert) << Record::kAlertShift);
+  record->flags = static_cast<std::uint8_t>(record->flags | static_cast<unsigned>(alert)
+                                                                << Record::kAlertShift);
 }
 
 void Lanes::Refund(Lane& lane, std::uint32_t i, Entity& e, bool again, Record* record) const {
@@ -440,8 +439,8 @@ void Lanes::Refund(Lane& lane, std::uint32_t i, Entity& e, bool again, Record* r
   record->action = Action::kRefund;
   record->a = static_cast<std::uint8_t>(p.traits.item);
   record->b = static_cast<std::uint8_t>(p.traits.currency);
-  record->flags = static_cast<std::uint8_t>(
-      record->flags | static_cast<unsigned>(alert) << Record::kAlertShift);
+  record->flags = static_cast<std::uint8_t>(record->flags | static_cast<unsigned>(alert)
+                                                                << Record::kAlertShift);
 }
 
 // One metric of a server: what its players cost, drift, noise, and the incidents of its region.
@@ -463,7 +462,8 @@ void Lanes::Measure(Lane& lane, std::uint64_t number, std::uint32_t i, Entity& e
   // Without incidents: at most 12 + 45 + 12 + 8 = 77 and 30 + 25 + 12 + 4 = 71 percent.
   int cpu = 12 + busy * 45 / 100 + s.cpu_drift + static_cast<int>((r >> 16 & 255) % 9);
   int memory = 30 + busy * 25 / 100 + s.memory_drift + static_cast<int>((r >> 24 & 255) % 5);
-  int latency = 20 + static_cast<int>(region) * 7 + busy / 2 + static_cast<int>((r >> 32 & 255) % 21);
+  int latency =
+      20 + static_cast<int>(region) * 7 + busy / 2 + static_cast<int>((r >> 32 & 255) % 21);
 
   if (!model_.overload.empty()) {
     const std::int64_t now = InstantOf(number, made);
@@ -519,7 +519,8 @@ void Lanes::SimulateCompat(Lane& lane, std::uint64_t number, Record* out,
       record.c = static_cast<std::uint16_t>(50 + part(48, 251));
       continue;
     }
-    const auto player = Below(static_cast<std::uint32_t>(r >> 32), static_cast<std::uint32_t>(model_.players()));
+    const auto player =
+        Below(static_cast<std::uint32_t>(r >> 32), static_cast<std::uint32_t>(model_.players()));
     record.entity = static_cast<std::uint16_t>(player);
     record.flags = static_cast<std::uint8_t>(part(0, 2));
     if (kind == 0) {
@@ -537,8 +538,8 @@ void Lanes::SimulateCompat(Lane& lane, std::uint64_t number, Record* out,
       FraudState state{FraudStates(lane)[player]};
       const FraudAlert alert = state.Observe(0, (state.bits & 7) == 0);
       FraudStates(lane)[player] = state.bits;
-      record.flags = static_cast<std::uint8_t>(
-          record.flags | static_cast<unsigned>(alert) << Record::kAlertShift);
+      record.flags = static_cast<std::uint8_t>(record.flags | static_cast<unsigned>(alert)
+                                                                  << Record::kAlertShift);
     }
   }
   lane.made += count;

@@ -64,7 +64,8 @@ AliasRow MakeAliasRow(const std::vector<AliasOutcome>& outcomes) {
   assert(!outcomes.empty() && outcomes.size() <= kCells);
   const std::vector<std::uint32_t> masses = AliasMasses(PartsOf(outcomes));
   AliasRow row{};
-  // Vose: repeatedly fill a cell with what is left of a small outcome and top it up from a large one.
+  // Vose: repeatedly fill a cell with what is left of a small outcome and top it up from a large
+  // one.
   std::vector<std::uint32_t> left(kCells, 0);
   std::copy(masses.begin(), masses.end(), left.begin());
   std::vector<unsigned> small;
@@ -114,12 +115,12 @@ DwellTable MakeDwellTable(const Dwell& dwell) {
 }
 
 Choice::Choice(const std::vector<std::int64_t>& weights) {
-  const auto total = static_cast<unsigned __int128>(
-      std::accumulate(weights.begin(), weights.end(), std::int64_t{0}));
+  const auto total =
+      static_cast<Wide>(std::accumulate(weights.begin(), weights.end(), std::int64_t{0}));
   if (total == 0) return;
-  unsigned __int128 sum = 0;
+  Wide sum = 0;
   for (const std::int64_t weight : weights) {
-    sum += static_cast<unsigned __int128>(weight);
+    sum += static_cast<Wide>(weight);
     // A weight of zero repeats its predecessor's bound and is never the first one above a draw.
     bounds_.push_back(static_cast<std::uint64_t>((sum << 32) / total));
   }
@@ -143,7 +144,8 @@ Model::Model(const Scenario& scenario, std::uint64_t seed)
   regions_ = Choice(PartsOf(scenario.servers.regions));
   fraud = scenario.fraud;
   overload = scenario.overload;
-  for (const FraudIncident& incident : fraud) fraud_share.push_back(ShareOf32(incident.share_parts));
+  for (const FraudIncident& incident : fraud)
+    fraud_share.push_back(ShareOf32(incident.share_parts));
 
   mix = Choice(PartsOf(population.mix));
   for (const PersonaShare& share : population.mix) {
@@ -163,14 +165,15 @@ Model::Model(const Scenario& scenario, std::uint64_t seed)
   for (std::size_t p = 0; p < scenario.personas.size(); ++p) {
     const Persona& persona = scenario.personas[p];
     const std::size_t base = p * kRowStates;
-    row_store_[base + kOffline] = MakeAliasRow(
-        {{kProbabilityOne, 1, static_cast<std::uint8_t>(Emit::kSessionStart)}});
+    row_store_[base + kOffline] =
+        MakeAliasRow({{kProbabilityOne, 1, static_cast<std::uint8_t>(Emit::kSessionStart)}});
     add_dwell(base + kOffline, persona.gap);
     for (std::size_t s = 0; s < persona.states.size(); ++s) {
       std::vector<AliasOutcome> outcomes;
       for (const Transition& t : persona.states[s].to) {
         const bool exit = t.to == kExit;
-        outcomes.push_back({t.parts, static_cast<std::uint8_t>(exit ? kOffline : unsigned(t.to) + 1),
+        outcomes.push_back({t.parts,
+                            static_cast<std::uint8_t>(exit ? kOffline : unsigned(t.to) + 1),
                             static_cast<std::uint8_t>(exit ? Emit::kSessionEnd : t.emit)});
       }
       row_store_[base + s + 1] = MakeAliasRow(outcomes);
@@ -178,7 +181,7 @@ Model::Model(const Scenario& scenario, std::uint64_t seed)
     }
 
     PersonaTables tables;
-    const double mean_life = persona.one_session                ? 1
+    const double mean_life = persona.one_session            ? 1
                              : population.life_sessions > 0 ? population.life_sessions
                                                             : persona.mean_sessions;
     tables.one_session = persona.one_session || mean_life <= 1;

@@ -20,12 +20,13 @@ namespace playload {
 
 inline constexpr std::int64_t kTickMs = 125;
 inline constexpr std::uint32_t kLongestTicks = 16'000'000;  // what the wheel holds: 23 days
-inline constexpr unsigned kOffline = 0;    // state index; the persona's own states follow
-inline constexpr unsigned kRowStates = 16; // states per persona in the tables
-inline constexpr unsigned kCells = 16;     // of an alias row
+inline constexpr unsigned kOffline = 0;     // state index; the persona's own states follow
+inline constexpr unsigned kRowStates = 16;  // states per persona in the tables
+inline constexpr unsigned kCells = 16;      // of an alias row
 
-// Alias method (A. J. Walker 1977, in M. Vose's form) over 16 cells: a draw picks a cell by 4 bits and
-// its first or second outcome by 24 bits against `threshold` (0..2^24). One cache line pair per row.
+// Alias method (A. J. Walker 1977, in M. Vose's form) over 16 cells: a draw picks a cell by 4 bits
+// and its first or second outcome by 24 bits against `threshold` (0..2^24). One cache line pair per
+// row.
 struct AliasCell {
   std::uint32_t threshold;
   std::uint8_t to[2];    // next state
@@ -46,7 +47,8 @@ AliasRow MakeAliasRow(const std::vector<AliasOutcome>& outcomes);
 // The masses that MakeAliasRow realises, parts of 2^28, in the order of `outcomes`.
 std::vector<std::uint32_t> AliasMasses(const std::vector<std::int64_t>& parts);
 
-// Quantiles of a dwell at i/256 (the ends at 2^-16 and 1 - 2^-13), in 1/16 ticks; a draw interpolates.
+// Quantiles of a dwell at i/256 (the ends at 2^-16 and 1 - 2^-13), in 1/16 ticks; a draw
+// interpolates.
 struct DwellTable {
   std::uint32_t quantile[257];
 
@@ -81,7 +83,7 @@ class Choice {
 struct PersonaTables {
   std::uint32_t leave_below = 0;  // a draw of 32 bits below this ends the life with the session
   bool one_session = false;
-  Choice item_types;              // index: ItemType
+  Choice item_types;  // index: ItemType
   // First session: with this chance (of 2^32) soon, else within a mean cycle of session and gap.
   std::uint32_t online_below = 0;
   std::uint32_t cycle_ticks = 1;
@@ -106,14 +108,14 @@ class Model {
 
   // Tables, by persona * kRowStates + state.
   const AliasRow* rows = nullptr;
-  const DwellTable* dwells = nullptr;   // by dwell_of
+  const DwellTable* dwells = nullptr;  // by dwell_of
   const std::uint16_t* dwell_of = nullptr;
   std::vector<PersonaTables> personas;
-  Choice mix;                          // index into mix_persona
+  Choice mix;  // index into mix_persona
   std::vector<std::uint8_t> mix_persona;
   Choice currencies;
   std::vector<std::uint8_t> currency_of;
-  std::uint32_t console_below = 0;     // of 2^32
+  std::uint32_t console_below = 0;  // of 2^32
 
   std::uint64_t seed_key = 0;
   std::uint8_t levels = 1;

@@ -1,6 +1,6 @@
 // Layout: which lane holds which positions, for the whole stream or one shard of it. Runs of
-// kRunLength positions go to lane after lane; shard i of n has the lanes l with l % n == i. A function
-// of the scenario alone (docs/architecture.md).
+// kRunLength positions go to lane after lane; shard i of n has the lanes l with l % n == i. A
+// function of the scenario alone (docs/architecture.md).
 //
 // Threads: a value type, constant after construction.
 

@@ -1,5 +1,6 @@
-// One player's history alone: only its lane is simulated (its neighbours decide which positions of the
-// plan it gets), so it takes as long for one player of a hundred million as for one of a thousand.
+// One player's history alone: only its lane is simulated (its neighbours decide which positions of
+// the plan it gets), so it takes as long for one player of a hundred million as for one of a
+// thousand.
 //
 // Threads: none made. Errors: kInvalid for an id that this run cannot have.
 
@@ -13,8 +14,8 @@
 
 namespace playload {
 
-// Calls `line` (with its '\n') for each event of the player, in order, until the stream's end or until
-// it returns false. REQUIRES: not rate_max (its instants are only known to a run).
+// Calls `line` (with its '\n') for each event of the player, in order, until the stream's end or
+// until it returns false. REQUIRES: not rate_max (its instants are only known to a run).
 Status PlayerHistory(const RunSpec& spec, std::string_view player_id,
                      const std::function<bool(std::string_view line)>& line);
 

@@ -45,8 +45,8 @@ std::int64_t LargestMilliRate(const RunSpec& spec) {
 bool Paced(const RunSpec& spec) { return spec.clock == Clock::kLive && !spec.rate_max; }
 
 std::uint64_t TileRunsAt(std::int64_t milli_rate, std::uint32_t shards) {
-  const auto events = static_cast<std::uint64_t>(static_cast<unsigned __int128>(milli_rate) *
-                                                 kTileNs / 1'000'000'000'000u / shards);
+  const auto events = static_cast<std::uint64_t>(static_cast<Wide>(milli_rate) * kTileNs /
+                                                 1'000'000'000'000u / shards);
   return RoundUp(events / kRunLength + 1, kBatchRuns);
 }
 
@@ -119,17 +119,17 @@ struct Stream::Impl {
   std::uint64_t claim = 1;  // lanes claimed at once
   std::uint64_t grown = 4 * kBatchRuns;
 
-  std::mutex mutex;  // guards what follows
+  std::mutex mutex;               // guards what follows
   std::condition_variable work;   // for workers: a claim is possible, or stop
   std::condition_variable ready;  // for the reader
   Phase phase = Phase::kSimulate;
   std::uint64_t next_lane = 0;
   std::uint64_t next_batch = 0;
-  std::uint64_t given = 0;     // batches handed out
+  std::uint64_t given = 0;  // batches handed out
   std::uint64_t recycled = 0;
-  int active = 0;              // workers inside a claim
+  int active = 0;  // workers inside a claim
   bool stop = false;
-  bool ended = false;          // every batch of the stream was claimed and made
+  bool ended = false;  // every batch of the stream was claimed and made
   std::vector<Slot> slots;
   std::vector<std::thread> threads;
 
@@ -158,8 +158,10 @@ Status Stream::Impl::Start() {
     largest = std::min(largest, TileRunsAt(LargestMilliRate(spec), spec.shards));
   }
   // A tile's lanes get whole runs, so its store is a little larger than the tile.
-  const std::uint64_t per_lane = (largest + layout.lanes() - 1) / std::max<std::uint64_t>(layout.lanes(), 1);
-  tile.resize(std::max<std::uint64_t>(per_lane * std::min(layout.lanes(), largest), 1) * kRunLength);
+  const std::uint64_t per_lane =
+      (largest + layout.lanes() - 1) / std::max<std::uint64_t>(layout.lanes(), 1);
+  tile.resize(std::max<std::uint64_t>(per_lane * std::min(layout.lanes(), largest), 1) *
+              kRunLength);
   for (Slot& slot : slots) {
     Batch& batch = slot.batch;
     batch.by_kind = options.by_kind;
@@ -277,8 +279,8 @@ void Stream::Impl::Encode(std::uint64_t number, Slot* slot, TimestampCursor& tim
     __builtin_prefetch(&tile[rel * stride + turn * kRunLength + 8]);
     __builtin_prefetch(&tile[rel * stride + turn * kRunLength + 12]);
     const Layout::Run run = layout.RunAt(q);
-    const auto count = static_cast<std::uint32_t>(
-        std::min<std::uint64_t>(kRunLength, layout.end() - run.first));
+    const auto count =
+        static_cast<std::uint32_t>(std::min<std::uint64_t>(kRunLength, layout.end() - run.first));
     batch.runs[q - from] = run.first;
     encoder.EncodeRun(records, count, run.lane, run.first, time, options.by_kind, &out);
     for (std::uint32_t n = 0; n < count; ++n) {

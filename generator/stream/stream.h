@@ -1,10 +1,10 @@
-// Stream: the events of a run (or of its shard), encoded, in plan order, made by worker threads ahead
-// of the one who reads. Every destination, `expect` and `verify` read one of their own.
+// Stream: the events of a run (or of its shard), encoded, in plan order, made by worker threads
+// ahead of the one who reads. Every destination, `expect` and `verify` read one of their own.
 //
-// Threads: Start() makes `threads` workers; Next(), Recycle() and Stop() belong to one reader thread.
-// Ownership: batches belong to the stream; the reader hands each back with Recycle().
-// Determinism: a function of the RunSpec alone (under rate max on the live clock: and of the stamps).
-// Memory: fixed after Start(); MemoryBytes() says how much before anything is allocated.
+// Threads: Start() makes `threads` workers; Next(), Recycle() and Stop() belong to one reader
+// thread. Ownership: batches belong to the stream; the reader hands each back with Recycle().
+// Determinism: a function of the RunSpec alone (under rate max on the live clock: and of the
+// stamps). Memory: fixed after Start(); MemoryBytes() says how much before anything is allocated.
 
 #pragma once
 
@@ -21,8 +21,8 @@
 
 namespace playload {
 
-// The instants of batches under rate max on the live clock, shared by all streams of a run: the first
-// to reach a batch stamps it with the clock, the others read it. Never goes backwards. From a
+// The instants of batches under rate max on the live clock, shared by all streams of a run: the
+// first to reach a batch stamps it with the clock, the others read it. Never goes backwards. From a
 // recorded log (verify), reads only.
 // Threads: any.
 class StampLog {
@@ -40,9 +40,9 @@ class StampLog {
 
 struct StreamOptions {
   int threads = 1;
-  bool by_kind = false;  // Batch::by_kind
-  bool index = true;     // fill Batch::events
-  bool records = false;  // fill Batch::records
+  bool by_kind = false;        // Batch::by_kind
+  bool index = true;           // fill Batch::events
+  bool records = false;        // fill Batch::records
   StampLog* stamps = nullptr;  // REQUIRED when the spec says rate_max; outlives the stream
 };
 
@@ -64,8 +64,8 @@ class Stream {
   void Stop();
 
   // What a correct pipeline must put out for the events handed out so far by Next(), and the digest
-  // over their records: order-free, so digests of shards add up (mod 2^64) to the single run's. Exact
-  // up to the last batch given by Next(). Reader thread.
+  // over their records: order-free, so digests of shards add up (mod 2^64) to the single run's.
+  // Exact up to the last batch given by Next(). Reader thread.
   [[nodiscard]] const Tally& tally() const;
   [[nodiscard]] std::uint64_t digest() const;
 
