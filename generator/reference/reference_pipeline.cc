@@ -1,0 +1,252 @@
+#include "generator/reference/reference_pipeline.h"
+
+#include <simdjson.h>
+
+#include <array>
+#include <charconv>
+#include <cmath>
+#include <cstdio>
+#include <limits>
+#include <map>
+#include <set>
+#include <utility>
+
+namespace playload {
+
+namespace {
+
+using simdjson::dom::element;
+
+// The parsed events, field by field as documented.
+struct PlayerEvent {
+  std::string_view player_id;
+};
+
+struct PurchaseEvent {
+  std::string_view currency;
+  double amount = 0;
+  std::string_view user_id;
+};
+
+struct ServerMetric {
+  std::string_view event_name, server_id, event_timestamp, region, server_type;
+  std::uint32_t cpu_load = 0, memory_usage = 0, latency = 0;
+};
+
+bool GetText(const element& object, const char* name, std::string_view* out) {
+  return object[name].get(*out) == simdjson::SUCCESS;
+}
+
+bool HasText(const element& object, const char* name) {
+  std::string_view unused;
+  return GetText(object, name, &unused);
+}
+
+// A JSON integer in range: 80.0, 8e1, "80" and -1 are not.
+bool GetU32(const element& object, const char* name, std::uint32_t* out) {
+  std::uint64_t number = 0;
+  if (object[name].get(number) != simdjson::SUCCESS ||
+      number > std::numeric_limits<std::uint32_t>::max()) {
+    return false;
+  }
+  *out = static_cast<std::uint32_t>(number);
+  return true;
+}
+
+bool Decode(const element& event, PlayerEvent* out) {
+  element parameters;
+  element user;
+  return HasText(event, "event_name") && HasText(event, "event_timestamp") &&
+         event["parameters"].get(parameters) == simdjson::SUCCESS &&
+         event["user_data"].get(user) == simdjson::SUCCESS &&
+         GetText(parameters, "player_id", &out->player_id) && HasText(parameters, "session_id") &&
+         HasText(parameters, "event_type") && HasText(parameters, "level_id") &&
+         HasText(parameters, "map_id") && HasText(user, "user_id") && HasText(user, "platform");
+}
+
+bool Decode(const element& event, PurchaseEvent* out) {
+  element parameters;
+  element user;
+  return HasText(event, "event_name") && HasText(event, "event_timestamp") &&
+         event["parameters"].get(parameters) == simdjson::SUCCESS &&
+         event["user_data"].get(user) == simdjson::SUCCESS &&
+         HasText(parameters, "transaction_id") && HasText(parameters, "transaction_type") &&
+         GetText(parameters, "currency", &out->currency) &&
+         parameters["amount"].get(out->amount) == simdjson::SUCCESS &&
+         HasText(parameters, "item_id") && HasText(parameters, "item_type") &&
+         GetText(user, "user_id", &out->user_id) && HasText(user, "platform");
+}
+
+bool Decode(const element& event, ServerMetric* out) {
+  element parameters;
+  element server;
+  return GetText(event, "event_name", &out->event_name) &&
+         GetText(event, "event_timestamp", &out->event_timestamp) &&
+         event["parameters"].get(parameters) == simdjson::SUCCESS &&
+         event["server_data"].get(server) == simdjson::SUCCESS &&
+         GetText(parameters, "server_id", &out->server_id) &&
+         GetU32(parameters, "cpu_load", &out->cpu_load) &&
+         GetU32(parameters, "memory_usage", &out->memory_usage) &&
+         GetU32(parameters, "latency", &out->latency) && GetText(server, "region", &out->region) &&
+         GetText(server, "server_type", &out->server_type);
+}
+
+std::string Quoted(std::string_view text) {
+  std::string out = "\"";
+  for (const char c : text) {
+    if (c == '"' || c == '\\') {
+      out += '\\';
+      out += c;
+    } else if (static_cast<unsigned char>(c) < 0x20) {
+      std::array<char, 8> escape{};
+      std::snprintf(escape.data(), escape.size(), "\\u%04x", static_cast<unsigned>(c));
+      out += escape.data();
+    } else {
+      out += c;
+    }
+  }
+  return out + '"';
+}
+
+// The shortest text that reads back as the same double; JSON has none for infinity.
+std::string Number(double value) {
+  if (!std::isfinite(value)) return "null";
+  std::array<char, 32> text{};
+  return {text.data(), std::to_chars(text.data(), text.data() + text.size(), value).ptr};
+}
+
+}  // namespace
+
+const char* const ReferencePipeline::kInputNames[kInputs] = {"player-events", "purchase-events",
+                                                             "server-metrics"};
+const char* const ReferencePipeline::kOutputNames[kOutputs] = {
+    "player-session-summaries", "purchase-aggregates", "server-alerts", "fraud-alerts"};
+
+Status ParseBreakage(std::string_view text, PipelineBreakage* breakage) {
+  const auto number_after = [text](std::string_view word, auto* out) {
+    if (text.substr(0, word.size()) != word) return false;
+    const char* const end = text.data() + text.size();
+    const auto [stop, error] = std::from_chars(text.data() + word.size(), end, *out);
+    return error == std::errc() && stop == end;
+  };
+  PipelineBreakage result = *breakage;
+  if (text == "server-ge-80") {
+    result.alert_at_80 = true;
+  } else if (text == "ignore-currency") {
+    result.ignore_currency = true;
+  } else if (!number_after("threshold=", &result.frequent_above) &&
+             !(number_after("drop-one-in=", &result.drop_one_in) && result.drop_one_in > 0)) {
+    return Invalid("cannot break '" + std::string(text) +
+                   "'; valid: threshold=N, server-ge-80, ignore-currency, drop-one-in=N (N >= 1)");
+  }
+  *breakage = result;
+  return {};
+}
+
+struct ReferencePipeline::Impl {
+  struct Aggregate {
+    double total_amount = 0;
+    std::uint32_t transaction_count = 0;
+  };
+  struct FraudHistory {
+    std::uint32_t transaction_count = 0;
+    std::set<std::string, std::less<>> currencies;
+  };
+
+  PipelineBreakage breakage;
+  simdjson::dom::parser parser;
+  std::map<std::string, Aggregate, std::less<>> aggregates;
+  std::map<std::string, FraudHistory, std::less<>> histories;
+  std::uint64_t fraud_alerts = 0;
+  std::uint64_t server_alerts = 0;
+
+  // Whether the alert with this number (from 1) is to be lost.
+  [[nodiscard]] bool Dropped(std::uint64_t number) const {
+    return breakage.drop_one_in != 0 && number % breakage.drop_one_in == 0;
+  }
+
+  static void SummarizeSession(const PlayerEvent& event, std::vector<OutputRecord>* outputs) {
+    outputs->push_back({Output::kSessionSummaries, std::string(event.player_id),
+                        "{\"player_id\":" + Quoted(event.player_id) + ",\"event_count\":1}"});
+  }
+
+  void AggregatePurchase(const PurchaseEvent& event, std::vector<OutputRecord>* outputs) {
+    Aggregate& state = aggregates[std::string(event.user_id)];
+    state.total_amount += event.amount;
+    state.transaction_count += 1;
+    outputs->push_back({Output::kPurchaseAggregates, std::string(event.user_id),
+                        "{\"total_amount\":" + Number(state.total_amount) +
+                            ",\"transaction_count\":" + std::to_string(state.transaction_count) +
+                            "}"});
+  }
+
+  void DetectFraud(const PurchaseEvent& event, std::vector<OutputRecord>* outputs) {
+    FraudHistory& state = histories[std::string(event.user_id)];
+    state.transaction_count += 1;
+    state.currencies.emplace(event.currency);
+    const char* reason = nullptr;
+    if (state.transaction_count > breakage.frequent_above) {
+      reason = "Too frequent transactions";
+    } else if (state.currencies.size() > 1 && !breakage.ignore_currency) {
+      reason = "Multiple currency transactions";
+    }
+    if (reason == nullptr || Dropped(++fraud_alerts)) return;
+    outputs->push_back(
+        {Output::kFraudAlerts, std::string(event.user_id),
+         "{\"user_id\":" + Quoted(event.user_id) + ",\"reason\":\"" + reason + "\"}"});
+  }
+
+  void MonitorServer(const ServerMetric& metric, std::vector<OutputRecord>* outputs) {
+    const std::uint32_t most = breakage.alert_at_80 ? 79 : 80;  // without an alert
+    if (metric.cpu_load <= most && metric.memory_usage <= most) return;
+    if (Dropped(++server_alerts)) return;
+    outputs->push_back({Output::kServerAlerts, std::string(metric.server_id),
+                        "{\"event_name\":" + Quoted(metric.event_name) +
+                            ",\"parameters\":{\"server_id\":" + Quoted(metric.server_id) +
+                            ",\"cpu_load\":" + std::to_string(metric.cpu_load) +
+                            ",\"memory_usage\":" + std::to_string(metric.memory_usage) +
+                            ",\"latency\":" + std::to_string(metric.latency) +
+                            "},\"event_timestamp\":" + Quoted(metric.event_timestamp) +
+                            ",\"server_data\":{\"region\":" + Quoted(metric.region) +
+                            ",\"server_type\":" + Quoted(metric.server_type) + "}}"});
+  }
+};
+
+ReferencePipeline::ReferencePipeline(const PipelineBreakage& breakage)
+    : impl_(std::make_unique<Impl>()) {
+  impl_->breakage = breakage;
+}
+
+ReferencePipeline::~ReferencePipeline() = default;
+ReferencePipeline::ReferencePipeline(ReferencePipeline&&) noexcept = default;
+ReferencePipeline& ReferencePipeline::operator=(ReferencePipeline&&) noexcept = default;
+
+bool ReferencePipeline::Process(Input input, std::string_view value,
+                                std::vector<OutputRecord>* outputs) {
+  element event;
+  if (impl_->parser.parse(value.data(), value.size()).get(event) != simdjson::SUCCESS) return false;
+  switch (input) {
+    case Input::kPlayerEvents: {
+      PlayerEvent player;
+      if (!Decode(event, &player)) return false;
+      Impl::SummarizeSession(player, outputs);
+      return true;
+    }
+    case Input::kPurchaseEvents: {
+      PurchaseEvent purchase;
+      if (!Decode(event, &purchase)) return false;
+      impl_->AggregatePurchase(purchase, outputs);
+      impl_->DetectFraud(purchase, outputs);
+      return true;
+    }
+    case Input::kServerMetrics: {
+      ServerMetric metric;
+      if (!Decode(event, &metric)) return false;
+      impl_->MonitorServer(metric, outputs);
+      return true;
+    }
+  }
+  return false;
+}
+
+}  // namespace playload
