@@ -26,8 +26,11 @@ leave() {
 }
 trap leave EXIT
 
-mirror=$(sed -n 's/^URIs: *\(.*\/debian\) *$/\1/p; s/^deb \(\S*\/debian\) bookworm main.*/\1/p' \
-  /etc/apt/sources.list /etc/apt/sources.list.d/* 2>/dev/null | head -n 1)
+# From the sources as the machine has them, in either of their two forms.
+mirror=$(cat /etc/apt/sources.list /etc/apt/sources.list.d/*.{list,sources} 2>/dev/null |
+  sed -n 's/^URIs: *\(.*\/debian\)\/* *$/\1/p; s/^deb \([^[ ]*\/debian\)\/* bookworm main.*/\1/p' |
+  head -n 1) || true
+[ -n "$mirror" ] || { echo "bare_machine.sh: apt's sources name no Debian mirror" >&2; exit 1; }
 debootstrap --variant=minbase --include=git,ca-certificates bookworm "$machine" "$mirror" \
   >"$machine.log" 2>&1 || { tail -n 20 "$machine.log" >&2; exit 1; }
 rm -f "$machine.log"
@@ -37,21 +40,21 @@ mount --bind /dev "$machine/dev"; mounted+=("$machine/dev")
 cp -L /etc/resolv.conf /etc/hosts "$machine/etc/"
 cp -a /etc/apt/apt.conf.d/. "$machine/etc/apt/apt.conf.d/"
 cp -a /usr/local/share/ca-certificates/. "$machine/usr/local/share/ca-certificates/"
-cp -L /etc/ssl/certs/ca-certificates.crt "$machine/etc/ssl/certs/"
+chroot "$machine" update-ca-certificates >/dev/null 2>&1
 # Lists as a fresh machine has them: none.
 rm -rf "$machine"/var/lib/apt/lists/* "$machine"/etc/apt/sources.list
 cp -a /etc/apt/sources.list.d/debian.sources "$machine/etc/apt/sources.list.d/" 2>/dev/null ||
   cp -a /etc/apt/sources.list "$machine/etc/apt/"
 [ ! -f "$HOME/.m2/settings.xml" ] || install -D "$HOME/.m2/settings.xml" "$machine/root/.m2/settings.xml"
 
-git clone -q --no-local "$source_tree" "$machine/root/playload"
+git clone -q --no-local "$source_tree" "$machine/playload"
 
 # inside COMMAND...: in the machine, with nothing of this environment but the proxies.
 inside() {
   env -i PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root \
     ${http_proxy:+http_proxy="$http_proxy"} ${https_proxy:+https_proxy="$https_proxy"} \
     ${no_proxy:+no_proxy="$no_proxy"} \
-    chroot "$machine" bash -c 'cd /root/playload && "$@"' bash "$@"
+    chroot "$machine" bash -c 'cd /playload && "$@"' bash "$@"
 }
 timed() {
   local began=$SECONDS status=0
