@@ -47,7 +47,9 @@ class NoBrokerTest(harness.Case):
     def test_a_summary_is_written_all_the_same(self):
         self.unreachable(f"127.0.0.1:{closed_port()}", 1)
         summary = self.summary(self.scratch / "run")
-        self.assertEqual(sum(counts["acked"] for counts in summary["topics"].values()), 0)
+        self.assertEqual(summary["status"], "failed")
+        self.assertEqual(summary["exit_code"], harness.EXIT_UNREACHABLE)
+        self.assertEqual(summary["destinations"], [], "nothing was sent anywhere")
 
 
 class TopicsTest(harness.Case):

@@ -32,7 +32,7 @@ class BrokerKillTest(harness.Case):
             for topic, counts in summary["topics"].items():
                 self.assertEqual(counts["acked"], counts["planned"], topic)
             # An idempotent producer repeats nothing unless it had to be rebuilt, which is said.
-            announced = summary["counters"].get("possible_duplicates", 0)
+            announced = summary["destinations"][0]["counters"].get("possible_duplicates", 0)
             self.playload(
                 *["verify", run_dir, "--inputs", "--from", source, "--timeout", "15s"],
                 code=harness.EXIT_DONE,

@@ -103,10 +103,12 @@ class Case(unittest.TestCase):
             background.end()
 
     def summary(self, run_dir: pathlib.Path) -> dict:
+        """summary.json, in which the fates of each destination's events must add up."""
         summary = json.loads((run_dir / "summary.json").read_text())
-        for topic, counts in summary["topics"].items():
-            fates = sum(counts[fate] for fate in ("acked", "failed", "unknown", "shed"))
-            self.assertEqual(counts["generated"], fates, f"{topic} does not add up: {counts}")
+        for destination in summary["destinations"]:
+            for topic, counts in destination["topics"].items():
+                fates = sum(counts[fate] for fate in ("acked", "failed", "unknown", "shed"))
+                self.assertEqual(counts["generated"], fates, f"{topic} does not add up: {counts}")
         return summary
 
     def verdict(self, run_dir: pathlib.Path) -> dict:
