@@ -1,0 +1,139 @@
+#include "transports/file/file_transport.h"
+
+#include <sys/stat.h>
+
+#include <cassert>
+#include <filesystem>
+#include <string_view>
+#include <system_error>
+#include <utility>
+
+#include "generator/base/text.h"
+#include "transports/file/names.h"
+#include "transports/file/system.h"
+
+namespace playload {
+namespace {
+
+// A write of this size costs its copying; the call itself is lost in it.
+constexpr std::size_t kWriteBytes = std::size_t{1} << 20;
+
+Status CheckTopics(const std::array<std::string, kKinds>& topics) {
+  for (std::size_t k = 0; k < topics.size(); ++k) {
+    if (Status status = CheckFileTopic(topics[k]); !status.ok()) return status;
+    for (std::size_t other = 0; other < k; ++other) {
+      if (topics[k] == topics[other]) {
+        return Invalid("two topics are called " + Quoted(topics[k]) +
+                       ", but each has a file of its own");
+      }
+    }
+  }
+  return {};
+}
+
+Status MakeDirectory(const std::string& directory) {
+  std::error_code error;
+  std::filesystem::create_directories(directory, error);
+  if (!error) return {};
+  return {CodeOfCreation(error.value()),
+          directory + ": cannot be made: " + ErrnoText(error.value())};
+}
+
+}  // namespace
+
+FileTransport::FileTransport(FileOptions options, Deliveries* deliveries)
+    : options_(std::move(options)), deliveries_(deliveries) {}
+
+Status FileTransport::Open(const std::atomic<bool>& /*stop*/) {
+  if (options_.directory.empty()) return Invalid("file: needs a folder, as in file:events");
+  if (Status status = CheckTopics(options_.topics); !status.ok()) return status;
+  if (Status status = MakeDirectory(options_.directory); !status.ok()) return status;
+  // In no form: a reader could not tell which of two is meant.
+  for (const std::string& topic : options_.topics) {
+    for (const Compression any : {Compression::kNone, Compression::kZstd, Compression::kGzip}) {
+      const std::string path = EventFilePath(options_.directory, topic, any);
+      struct stat there {};
+      if (lstat(path.c_str(), &there) == 0) {
+        return Invalid(path +
+                       ": is there already, and nothing is overwritten; name another folder");
+      }
+    }
+  }
+  for (std::size_t k = 0; k < files_.size(); ++k) {
+    files_[k] = std::make_unique<OutputFile>(
+        EventFilePath(options_.directory, options_.topics[k], options_.compression),
+        options_.compression, deliveries_, options_.now_ns);
+    if (Status status = files_[k]->Create(); !status.ok()) {
+      for (std::unique_ptr<OutputFile>& file : files_) {
+        if (file != nullptr) file->Remove();
+        file.reset();
+      }
+      return status;
+    }
+  }
+  return {};
+}
+
+std::uint32_t FileTransport::Offer(const Batch& batch, std::uint32_t from, std::uint32_t to) {
+  if (!failed_.ok()) return 0;
+  Add(batch, from, to);
+  for (const std::unique_ptr<OutputFile>& file : files_) {
+    if (file->lines().unwritten().size() >= kWriteBytes) Note(file->Write());
+  }
+  return to - from;
+}
+
+// The lines of a kind stand together, so its bytes are copied at once.
+void FileTransport::Add(const Batch& batch, std::uint32_t from, std::uint32_t to) {
+  assert(batch.by_kind);
+  constexpr std::uint32_t kNone = ~std::uint32_t{0};
+  std::array<std::uint32_t, kKinds> begin{kNone, kNone, kNone};
+  std::array<std::uint32_t, kKinds> end{};
+  for (std::uint32_t i = from; i < to; ++i) {
+    const EventRef& event = batch.events[i];
+    const auto k = static_cast<unsigned>(event.kind);
+    if (begin[k] == kNone) begin[k] = event.begin;
+    end[k] = event.begin + event.length;
+    files_[k]->lines().AddEvent(event.kind, batch.position(i), event.length);
+  }
+  for (unsigned k = 0; k < kKinds; ++k) {
+    if (begin[k] == kNone) continue;
+    files_[k]->lines().AddBytes({batch.buffers[k].data() + begin[k], end[k] - begin[k]});
+  }
+}
+
+void FileTransport::Idle() {
+  for (const std::unique_ptr<OutputFile>& file : files_) {
+    if (failed_.ok()) Note(file->WriteIfDue());
+  }
+}
+
+Status FileTransport::Flush(std::chrono::steady_clock::time_point /*deadline*/,
+                            const std::atomic<bool>& hurry) {
+  if (hurry.load()) hurry_ = true;
+  if (failed_.ok()) WriteAll();
+  return failed_;
+}
+
+void FileTransport::WriteAll() {
+  for (const std::unique_ptr<OutputFile>& file : files_) {
+    if (file != nullptr) Note(file->Write());
+  }
+}
+
+// The first error ends the destination. What the other files were given is still written, as far as
+// that goes.
+void FileTransport::Note(Status status) {
+  if (status.ok() || !failed_.ok()) return;
+  failed_ = std::move(status);
+  WriteAll();
+}
+
+Status FileTransport::Close() {
+  for (const std::unique_ptr<OutputFile>& file : files_) {
+    if (file != nullptr) Note(file->Close(hurry_));
+  }
+  return failed_;
+}
+
+}  // namespace playload

@@ -1,0 +1,75 @@
+// StdoutTransport: `--to stdout`. Events of all kinds, or of those chosen, as lines in plan order.
+//
+// Into a pipe, socket or terminal it writes whole lines of at most PIPE_BUF (4,096) bytes together,
+// and only when there is room: a line is never cut, several writers can share a pipe, and a reader
+// that stops reading cannot hold up an interrupted run. A reader that went away (`| head`) is no
+// failure: see reader_gone(). A redirected file that fails (full disk) is cut back to its last
+// whole line, and the destination ends with exact counts.
+//
+// Expects SIGPIPE and SIGXFSZ to be ignored.
+// Threads: one sender thread, as transport.h says; it also completes.
+
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <string_view>
+
+#include "generator/base/status.h"
+#include "transports/deliveries.h"
+#include "transports/file/line_buffer.h"
+#include "transports/file/system.h"
+#include "transports/transport.h"
+
+namespace playload {
+
+struct StdoutOptions {
+  // The kinds that are written; events of others are accepted and told to nobody.
+  std::array<bool, kKinds> kinds = {true, true, true};
+  int descriptor = 1;
+  std::function<std::int64_t()> now_ns = SteadyNow;
+};
+
+// "player", "purchase,server" -> kinds. Error: kInvalid.
+Result<std::array<bool, kKinds>> ParseKinds(std::string_view text);
+
+class StdoutTransport final : public Transport {
+ public:
+  // Does not own `deliveries`, which outlives it.
+  StdoutTransport(StdoutOptions options, Deliveries* deliveries);
+
+  [[nodiscard]] std::string name() const override { return "stdout"; }
+
+  Status Open(const std::atomic<bool>& stop) override;
+  // Waits for a slow reader up to some milliseconds before it says that there is no room; that time
+  // is counted as "reader_wait_ns".
+  [[nodiscard]] std::uint32_t Offer(const Batch& batch, std::uint32_t from,
+                                    std::uint32_t to) override;
+  [[nodiscard]] Status failed() const override { return failed_; }
+  [[nodiscard]] bool reader_gone() const override { return gone_; }
+  void Idle() override;
+  Status Flush(std::chrono::steady_clock::time_point deadline,
+               const std::atomic<bool>& hurry) override;
+  // Leaves the descriptor open: it belongs to the process.
+  Status Close() override;
+
+ private:
+  void Push();
+  void WaitForRoom();
+  void Refused(int error);
+  void Fail(const std::string& reason);
+  [[nodiscard]] bool CutBack(std::size_t half) const;
+  [[nodiscard]] bool done() const { return gone_ || !failed_.ok(); }
+
+  const StdoutOptions options_;
+  Deliveries* const deliveries_;
+  LineBuffer lines_;
+  bool is_file_ = false;
+  bool gone_ = false;
+  bool closed_ = false;
+  Status failed_;
+};
+
+}  // namespace playload
