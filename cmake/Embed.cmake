@@ -1,5 +1,6 @@
 # Writes OUT: the FILES as raw string literals in an array named SYMBOL.
-set(text "#include \"generator/base/embedded.h\"\n\nnamespace playload {\n\nconst EmbeddedFile ${SYMBOL}[] = {\n")
+set(text "#include \"generator/base/embedded.h\"\n\nnamespace playload {\n\n")
+string(APPEND text "extern const EmbeddedFile ${SYMBOL}[];  // a const array would else be private\nconst EmbeddedFile ${SYMBOL}[] = {\n")
 foreach(file IN LISTS FILES)
   get_filename_component(name ${file} NAME_WE)
   file(READ ${file} content)

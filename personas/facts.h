@@ -1,9 +1,9 @@
 // What follows from a persona by arithmetic: how long its sessions are, what they emit, what a life
-// holds. By the fundamental matrix of the absorbing chain that a session is, so exact up to rounding,
-// where a simulation would only estimate.
+// holds. By the fundamental matrix of the absorbing chain that a session is, so exact up to
+// rounding, where a simulation would only estimate.
 //
-// The simulation's tables are made from some of these numbers, so they come from IEEE + - * / alone and
-// are the same bits everywhere.
+// The simulation's tables are made from some of these numbers, so they come from IEEE + - * / alone
+// and are the same bits everywhere.
 //
 // Threads: pure functions.
 
@@ -35,13 +35,13 @@ struct PersonaFacts {
   double refunds = 0;     // both kinds
 
   // Of a life and of a day of it.
-  double cycle_ms = 0;            // a session and the gap behind it
+  double cycle_ms = 0;  // a session and the gap behind it
   double sessions_per_day = 0;
   double events_per_day = 0;
   double purchases_per_day = 0;
-  double sessions_per_life = 0;   // mean, with the longest life of 255 sessions
+  double sessions_per_life = 0;  // mean, with the longest life of 255 sessions
   double purchases_per_life = 0;
-  double life_ms = 0;             // mean, from the first session's start to the last one's end
+  double life_ms = 0;  // mean, from the first session's start to the last one's end
 
   // Largest error of the solved equations, relative to the largest number of visits: a check.
   double residual = 0;

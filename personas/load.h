@@ -1,4 +1,5 @@
-// Reads personas: built-in ones by name, or a user's own YAML file (docs/personas.md is the format).
+// Reads personas: built-in ones by name, or a user's own YAML file (docs/personas.md is the
+// format).
 //
 // Threads: pure functions. Errors: kInvalid with file:line.
 

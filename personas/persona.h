@@ -34,11 +34,16 @@ enum class Emit : std::uint8_t {
   kRefundAgain,
 };
 
+// What a dwell's own time (mean, median or scale) may be at most. The tail behind it is cut where
+// the simulation's wheel ends, at 23 days.
+inline constexpr std::int64_t kLongestDwellMs = 20LL * 86'400'000;
+
 struct Dwell {
   enum class Family { kFixed, kExponential, kLogNormal, kWeibull, kGamma };
   Family family = Family::kFixed;
-  double mean_ms = 0;    // fixed, exponential, gamma: the mean. Log-normal: the median. Weibull: scale
-  double shape = 1;      // log-normal: sigma; Weibull and gamma: shape
+  double mean_ms =
+      0;             // fixed, exponential, gamma: the mean. Log-normal: the median. Weibull: scale
+  double shape = 1;  // log-normal: sigma; Weibull and gamma: shape
 };
 
 struct Transition {
@@ -50,7 +55,7 @@ inline constexpr int kExit = -1;
 
 struct State {
   std::string name;
-  Dwell dwell;  // time spent here before the next transition
+  Dwell dwell;                 // time spent here before the next transition
   std::vector<Transition> to;  // parts sum to kProbabilityOne
 };
 
@@ -60,11 +65,13 @@ struct Persona {
   std::string file;  // where it was read, for messages; "built-in" for ours
 
   std::vector<State> states;  // [0] is where a session starts, with the emission kSessionStart
-  Dwell gap;                  // time offline between two sessions
+  // Time offline before this player's next session, or, when that one left for good, before the
+  // session of the new player that takes the place.
+  Dwell gap;
   // A player leaves for good at the end of a session with probability 1/mean_sessions, and at the
   // latest after 255 sessions; a new player then takes the place.
   double mean_sessions = 1;
-  bool one_session = false;   // exactly one session in a life (mean_sessions == 1)
+  bool one_session = false;  // exactly one session in a life (mean_sessions == 1)
 
   // Relative weights of item types in purchases, in catalog order of ItemType (generator/event/
   // catalog.h). Zero: never bought.

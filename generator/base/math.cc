@@ -27,23 +27,6 @@ double Polynomial(const double (&coefficients)[kTerms], double x) {
   return sum;
 }
 
-// log Gamma(x) for x > 0: Stirling's series, after the recurrence has lifted x to where six terms
-// are enough for all the bits.
-double LogGamma(double x) {
-  double product = 1;
-  while (x < 15) {
-    product *= x;
-    x += 1;
-  }
-  const double inverse = 1 / x;
-  const double square = inverse * inverse;
-  constexpr double kSeries[] = {1.0 / 12,   -1.0 / 360,      1.0 / 1260, -1.0 / 1680,
-                                1.0 / 1188, -691.0 / 360360, 1.0 / 156};
-  constexpr double kHalfLogTwoPi = 0.91893853320467274178;
-  return (x - 0.5) * Log(x) - x + kHalfLogTwoPi + inverse * Polynomial(kSeries, square) -
-         Log(product);
-}
-
 // Both tails of the regularised incomplete gamma function, each accurate where it is the small one.
 struct Tails {
   double lower;
@@ -195,6 +178,24 @@ double NormalQuantile(double p) {
     value = Polynomial(kOver, r) / Polynomial(kUnder, r);
   }
   return q < 0 ? -value : value;
+}
+
+// Stirling's series, after the recurrence has lifted x to where six terms
+// are enough for all the bits.
+double LogGamma(double x) {
+  assert(x > 0);
+  double product = 1;
+  while (x < 15) {
+    product *= x;
+    x += 1;
+  }
+  const double inverse = 1 / x;
+  const double square = inverse * inverse;
+  constexpr double kSeries[] = {1.0 / 12,   -1.0 / 360,      1.0 / 1260, -1.0 / 1680,
+                                1.0 / 1188, -691.0 / 360360, 1.0 / 156};
+  constexpr double kHalfLogTwoPi = 0.91893853320467274178;
+  return (x - 0.5) * Log(x) - x + kHalfLogTwoPi + inverse * Polynomial(kSeries, square) -
+         Log(product);
 }
 
 double GammaP(double shape, double x) {

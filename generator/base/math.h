@@ -12,6 +12,7 @@ double Log(double x);           // x > 0
 double Exp(double x);           // |x| <= 700
 double Pow(double x, double y); // x > 0
 double NormalQuantile(double p);                 // 0 < p < 1
+double LogGamma(double x);      // x > 0
 double GammaP(double shape, double x);           // regularised lower incomplete gamma
 double GammaQuantile(double shape, double p);    // unit scale, 0 < p < 1
 

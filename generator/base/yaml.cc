@@ -379,7 +379,7 @@ YamlFields::YamlFields(std::string file, const YamlNode& node, std::string what)
 
 const YamlNode* YamlFields::Node(std::string_view key, bool required) {
   if (!ok()) return nullptr;
-  known_.emplace_back(key);
+  if (std::find(known_.begin(), known_.end(), key) == known_.end()) known_.emplace_back(key);
   for (const auto& [name, value] : node_->map) {
     if (name == key) return &value;
   }
