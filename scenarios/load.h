@@ -1,4 +1,5 @@
-// Reads scenarios: built-in ones by name, or a user's own YAML file (docs/scenarios.md is the format).
+// Reads scenarios: built-in ones by name, or a user's own YAML file (docs/scenarios.md is the
+// format).
 //
 // Threads: pure functions. Errors: kInvalid with file:line.
 
@@ -24,8 +25,8 @@ Result<Scenario> LoadScenario(const std::string& name_or_path,
                               const std::vector<Persona>& personas);
 
 // The scenario as resolved, in the scenario file format with every default written out and every
-// persona inlined: parsing it again gives the same scenario. This text is what the manifest keeps and
-// what the scenario hash is taken over.
+// persona inlined: parsing it again gives the same scenario. This text is what the manifest keeps
+// and what the scenario hash is taken over.
 std::string ResolvedText(const Scenario& scenario);
 
 }  // namespace playload

@@ -16,8 +16,8 @@
 namespace playload {
 
 struct PersonaShare {
-  int persona = 0;        // index into Scenario::personas
-  std::int64_t parts = 0; // of kProbabilityOne; all of a mix sum to it
+  int persona = 0;         // index into Scenario::personas
+  std::int64_t parts = 0;  // of kProbabilityOne; all of a mix sum to it
 };
 
 struct CurrencyShare {
@@ -30,9 +30,10 @@ struct Population {
   std::vector<PersonaShare> mix;
   std::vector<CurrencyShare> currencies;  // the players' own currency
   std::int64_t console_parts = 0;         // share of players on Console
-  int levels = 30;          // 1..60
-  int maps_per_level = 3;   // 1..4
-  double life_sessions = 0; // when > 0: mean sessions of a life, for every persona that has no fixed one
+  int levels = 30;                        // 1..60
+  int maps_per_level = 3;                 // 1..4
+  double life_sessions =
+      0;  // when > 0: mean sessions of a life, for every persona that has no fixed one
 };
 
 struct Region {
@@ -41,21 +42,23 @@ struct Region {
 };
 
 struct Servers {
-  int players_per_server = 64;         // 8..1024
+  int players_per_server = 64;            // 8..1024
   std::int64_t report_every_ms = 10'000;  // simulated time between two metrics of a server
-  std::vector<Region> regions;         // 1..16
-  std::int64_t virtual_parts = 0;      // share of servers of type "virtual"
+  std::vector<Region> regions;            // 1..16
+  std::int64_t virtual_parts = 0;         // share of servers of type "virtual"
 };
+
+inline constexpr int kMaxIncidents = 16;  // of each kind, per scenario
 
 // When an incident is active: from `at` for `lasts`, again every `every` (0: once).
 struct Window {
   std::int64_t at_ns = 0;
-  std::int64_t lasts_ns = 0;   // 0: until the end of the run
+  std::int64_t lasts_ns = 0;  // 0: until the end of the run
   std::int64_t every_ns = 0;
 };
 
-// While active, this share of the sessions that begin is played by new players of these personas (in
-// turn), who leave for good at the session's end.
+// While active, this share of the sessions that begin is played by new players of these personas
+// (in turn), who leave for good at the session's end.
 struct FraudIncident {
   std::string name;
   Window window;
@@ -67,10 +70,10 @@ struct FraudIncident {
 struct OverloadIncident {
   std::string name;
   Window window;
-  int region = -1;           // -1: every region
-  std::int64_t ramp_ns = 0;  // at both ends of the window
+  int region = -1;                       // -1: every region
+  std::int64_t ramp_ns = 0;              // at both ends of the window
   int cpu = 0, memory = 0, latency = 0;  // added at the height: percent points, percent points, ms
-  int cap = 100;             // cpu_load and memory_usage stop here
+  int cap = 100;  // the addition lifts cpu_load and memory_usage up to here and no further
 };
 
 // The offered load: pieces of constant or linearly changing rate; the last one goes on for ever at
@@ -84,17 +87,18 @@ struct Stage {
 struct Scenario {
   std::string name;
   std::string about;
-  std::string file;      // where it was read; "built-in" for ours
+  std::string file;  // where it was read; "built-in" for ours
   std::string profile = "dataflow";
-  // `compat`: every field of every event drawn uniformly and afresh, purchases keyed by transaction.
+  // `compat`: every field of every event drawn uniformly and afresh, purchases keyed by
+  // transaction.
   bool compat = false;
   Population population;
   Servers servers;
   std::vector<FraudIncident> fraud;
   std::vector<OverloadIncident> overload;
   std::vector<Stage> plan;
-  std::int64_t duration_ns = 0;  // default length of a run; 0: no end
-  std::vector<Persona> personas; // all that the mix and the fraud incidents name
+  std::int64_t duration_ns = 0;   // default length of a run; 0: no end
+  std::vector<Persona> personas;  // all that the mix and the fraud incidents name
 };
 
 }  // namespace playload
