@@ -4,14 +4,21 @@
 # and some 4 GB in ${TMPDIR:-/tmp}; takes this machine's apt sources, resolver and certificates.
 # Not part of ./test: it downloads a system.
 #
-# Usage: tests/bare/bare_machine.sh [quickstart|all]
+# Usage: tests/bare/bare_machine.sh [root|user] [quickstart|all]
+#   user: as a user who may use sudo, rather than as root
 set -Eeuo pipefail
 source_tree=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
-what=${1:-all}
+who=${1:-root}
+what=${2:-all}
+case "$who $what" in
+  "root quickstart" | "root all" | "user quickstart" | "user all") ;;
+  *) echo "bare_machine.sh: usage: bare_machine.sh [root|user] [quickstart|all]" >&2; exit 1 ;;
+esac
 [ "$(id -u)" -eq 0 ] || { echo "bare_machine.sh: needs root" >&2; exit 1; }
 command -v debootstrap >/dev/null || { echo "bare_machine.sh: needs debootstrap" >&2; exit 1; }
 
 machine=$(mktemp -d "${TMPDIR:-/tmp}/playload-bare.XXXXXX")
+chmod 755 "$machine"
 mounted=()
 leave() {
   trap - EXIT
@@ -45,21 +52,33 @@ chroot "$machine" update-ca-certificates >/dev/null 2>&1
 rm -rf "$machine"/var/lib/apt/lists/* "$machine"/etc/apt/sources.list
 cp -a /etc/apt/sources.list.d/debian.sources "$machine/etc/apt/sources.list.d/" 2>/dev/null ||
   cp -a /etc/apt/sources.list "$machine/etc/apt/"
-[ ! -f "$HOME/.m2/settings.xml" ] || install -D "$HOME/.m2/settings.xml" "$machine/root/.m2/settings.xml"
-
-git clone -q --no-local "$source_tree" "$machine/playload"
+if [ -f "$HOME/.m2/settings.xml" ]; then
+  install -D -m 644 "$HOME/.m2/settings.xml" "$machine/etc/skel/.m2/settings.xml"
+  cp -a "$machine/etc/skel/.m2" "$machine/root/"
+fi
 
 # inside COMMAND...: in the machine, with nothing of this environment but the proxies.
 inside() {
   env -i PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root \
     ${http_proxy:+http_proxy="$http_proxy"} ${https_proxy:+https_proxy="$https_proxy"} \
     ${no_proxy:+no_proxy="$no_proxy"} \
-    chroot "$machine" bash -c 'cd /playload && "$@"' bash "$@"
+    chroot "$machine" "$@"
 }
+git clone -q --no-local "$source_tree" "$machine/playload"
+as=()
+if [ "$who" = user ]; then
+  { inside apt-get update && inside apt-get install -y --no-install-recommends sudo; } \
+    >"$machine/sudo.log" 2>&1 || { tail -n 20 "$machine/sudo.log" >&2; exit 1; }
+  inside useradd --create-home --home-dir /player player
+  echo 'player ALL=(ALL) NOPASSWD: ALL' >"$machine/etc/sudoers.d/player"
+  inside chown -R player: /playload
+  as=(setpriv --reuid player --regid player --init-groups env HOME=/player)
+fi
+
 timed() {
   local began=$SECONDS status=0
   echo "--- $*"
-  inside "$@" || status=$?
+  inside "${as[@]}" bash -c 'cd /playload && "$@"' bash "$@" || status=$?
   echo "--- $*: exit code $status after $((SECONDS - began)) s"
   [ "$status" -eq 0 ] || exit "$status"
 }
