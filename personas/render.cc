@@ -91,9 +91,11 @@ std::string StateName(const Persona& persona, int state) {
 }
 
 std::string Head(const Persona& persona) {
-  std::vector<Row> rows = {
-      {"life", LifeWords(persona)},
-      {"gap", DwellWords(persona.gap) + " (mean " + About(DwellMeanMs(persona.gap)) + ")"}};
+  // Where the family is not given by its mean, the mean says more.
+  const bool by_mean = persona.gap.family != Dwell::Family::kLogNormal &&
+                       persona.gap.family != Dwell::Family::kWeibull;
+  const std::string mean = by_mean ? "" : " (mean " + About(DwellMeanMs(persona.gap)) + ")";
+  std::vector<Row> rows = {{"life", LifeWords(persona)}, {"gap", DwellWords(persona.gap) + mean}};
   std::string buys;
   for (std::size_t type = 0; type < persona.item_weights.size(); ++type) {
     if (persona.item_weights[type] == 0) continue;
