@@ -1,8 +1,8 @@
-// Files of the run directory: written whole or not at all, read with one clear message when they are
-// not what they should be.
+// Files of the run directory: written whole or not at all, read with one clear message when they
+// are not what they should be.
 //
-// Threads: pure functions. Errors: kInvalid when reading; kDestination when a file cannot be written
-// (full or read-only disk), naming the file.
+// Threads: pure functions. Errors: kInvalid when reading; kDestination when a file cannot be
+// written (full or read-only disk), naming the file.
 
 #pragma once
 

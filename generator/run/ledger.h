@@ -23,7 +23,8 @@ struct LedgerEntry {
   std::array<std::array<std::uint64_t, kKinds>, kFates> fates{};
   // Of failed, unknown and shed events; empty for acked ones, which are all the others.
   std::array<std::vector<PositionInterval>, kFates> intervals;
-  // There were more gaps than are kept: intervals may hold acknowledged events too (counts are exact).
+  // There were more gaps than are kept: intervals may hold acknowledged events too (counts are
+  // exact).
   bool coarse = false;
 
   [[nodiscard]] std::uint64_t total_generated() const;
@@ -32,7 +33,8 @@ struct LedgerEntry {
   [[nodiscard]] bool adds_up() const;
 };
 
-inline constexpr std::array<const char*, kFates> kFateNames = {"acked", "failed", "unknown", "shed"};
+inline constexpr std::array<const char*, kFates> kFateNames = {"acked", "failed", "unknown",
+                                                               "shed"};
 
 LedgerEntry MakeLedgerEntry(std::string to, const std::array<std::string, kKinds>& topics,
                             Position end, const Deliveries& deliveries);

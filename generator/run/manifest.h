@@ -2,7 +2,8 @@
 // when the run starts and again, with the end and the digests, when it is over. Beside it, under
 // `--rate max`, stamps.bin: the instants of the batches.
 //
-// Threads: pure functions and value types. Errors: kInvalid naming the file and what would be right.
+// Threads: pure functions and value types. Errors: kInvalid naming the file and what would be
+// right.
 
 #pragma once
 
@@ -19,8 +20,8 @@
 namespace playload {
 
 struct ManifestDestination {
-  std::string to;                            // as shown to people, without secrets
-  std::array<std::string, kKinds> topics;    // what each kind is called there
+  std::string to;                          // as shown to people, without secrets
+  std::array<std::string, kKinds> topics;  // what each kind is called there
   std::map<std::string, std::vector<std::int64_t>> start_offsets;  // Kafka: of each partition
   // Events before this position were handed to the destination. Less than the run's own end after
   // Ctrl-C or a failure. Unknown while the run goes on.

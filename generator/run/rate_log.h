@@ -1,5 +1,5 @@
-// RateLog: how many events were released in each second of a run, in bounded memory: when a run gets
-// long, neighbouring intervals are joined and each then spans twice the time.
+// RateLog: how many events were released in each second of a run, in bounded memory: when a run
+// gets long, neighbouring intervals are joined and each then spans twice the time.
 //
 // Threads: a value type, one writer.
 

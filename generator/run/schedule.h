@@ -15,8 +15,8 @@ namespace playload {
 
 class Schedule {
  public:
-  // Between two releases of a dense plan. A release costs some microseconds of CPU: at 0.5 ms that is
-  // below 3 % of a core, and an event is on average 0.25 ms late by it.
+  // Between two releases of a dense plan. A release costs some microseconds of CPU: at 0.5 ms that
+  // is below 3 % of a core, and an event is on average 0.25 ms late by it.
   static constexpr std::int64_t kTickNs = 500'000;
 
   Schedule(const Plan& plan, std::int64_t zero_ns) : plan_(plan), zero_ns_(zero_ns) {}
@@ -26,9 +26,9 @@ class Schedule {
   [[nodiscard]] std::uint32_t DueIn(const Batch& batch, std::uint32_t from,
                                     std::int64_t now_ns) const;
 
-  // When to look again, given that the event at `position` is not due yet: the first instant at which
-  // it is, or the next tick of the run when that is later. Ticks are counted from the run's start,
-  // so that they never drift. kNever when the event is never due.
+  // When to look again, given that the event at `position` is not due yet: the first instant at
+  // which it is, or the next tick of the run when that is later. Ticks are counted from the run's
+  // start, so that they never drift. kNever when the event is never due.
   [[nodiscard]] std::int64_t WakeAt(Position position, std::int64_t now_ns) const;
 
   // The planned instant on the steady clock; Plan::kNever when there is none.

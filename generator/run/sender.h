@@ -1,8 +1,8 @@
-// Sender: brings the events of one stream to one destination, each when it is due. Open loop: a late
-// event is sent late and counted, and moves no other.
+// Sender: brings the events of one stream to one destination, each when it is due. Open loop: a
+// late event is sent late and counted, and moves no other.
 //
-// Threads: Run() and the report belong to one thread; released() and behind_ns() may be read by any.
-// Ownership: stream, transport, deliveries, clock and flags outlive it.
+// Threads: Run() and the report belong to one thread; released() and behind_ns() may be read by
+// any. Ownership: stream, transport, deliveries, clock and flags outlive it.
 //
 // How late events are is sampled, not taken one by one: of each group released together the first
 // event (the latest of them), and for the others the middle one of each quarter, counted for its
@@ -28,12 +28,12 @@ namespace playload {
 struct SenderOptions {
   // The plan against the steady clock; none when nothing is waited for (virtual clock, rate max).
   std::optional<Schedule> schedule;
-  std::int64_t zero_ns = 0;    // the run's start on the clock, for the counts per second
+  std::int64_t zero_ns = 0;  // the run's start on the clock, for the counts per second
   // Events planned before this instant were due before anybody could send them (`--start` in the
   // past): their lateness is not measured.
   std::int64_t opened_ns = 0;
-  std::int64_t stop_at_ns = Plan::kNever;  // rate max with a duration
-  Position end = 0;                        // of the spec
+  std::int64_t stop_at_ns = Plan::kNever;               // rate max with a duration
+  Position end = 0;                                     // of the spec
   std::array<bool, kKinds> kinds = {true, true, true};  // those that the destination takes
 };
 
@@ -46,10 +46,10 @@ struct SenderReport {
   Histogram lateness;  // ns after the planned instant
   RateLog rate;
   std::int64_t begun_ns = 0, ended_ns = 0;  // on the clock: sending
-  std::int64_t starved_ns = 0;  // events were due and the stream had none ready
-  std::int64_t full_ns = 0;     // events were due and the destination took none
-  std::int64_t offer_ns = 0;    // inside Transport::Offer()
-  std::int64_t cpu_ns = 0;      // of the sender's thread
+  std::int64_t starved_ns = 0;              // events were due and the stream had none ready
+  std::int64_t full_ns = 0;                 // events were due and the destination took none
+  std::int64_t offer_ns = 0;                // inside Transport::Offer()
+  std::int64_t cpu_ns = 0;                  // of the sender's thread
   std::uint64_t full_times = 0;
   std::uint64_t backfilled = 0;  // events planned before `opened_ns`
 };

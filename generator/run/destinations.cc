@@ -1,0 +1,138 @@
+#include "generator/run/destinations.h"
+
+#include <utility>
+
+#include "generator/base/text.h"
+#include "generator/pace/plan.h"
+#include "generator/run/spec_text.h"
+#include "transports/file/file_transport.h"
+#include "transports/file/stdout_transport.h"
+#include "transports/null/null_transport.h"
+
+namespace playload {
+namespace {
+
+constexpr std::array<const char*, 4> kOutputTopics = {
+    "player-session-summaries", "purchase-aggregates", "server-alerts", "fraud-alerts"};
+
+constexpr std::int64_t kNsPerMs = 1'000'000;
+
+std::unique_ptr<Deliveries> MakeDeliveries(const RunSpec& spec, const RunStart& start) {
+  if (!IsPaced(spec)) {
+    return std::make_unique<Deliveries>([](Position) { return std::int64_t{-1}; });
+  }
+  return std::make_unique<Deliveries>(
+      [plan = Plan(spec.scenario.plan), &start](Position position) -> std::int64_t {
+        const std::int64_t planned =
+            start.zero_ns.load(std::memory_order_acquire) + plan.PlannedAt(position);
+        return planned < start.opened_ns.load(std::memory_order_relaxed) ? -1 : planned;
+      });
+}
+
+std::unique_ptr<KafkaTransport> MakeKafka(const Address& address, const RunSpec& spec,
+                                          const DestinationOptions& options, const RunStart& start,
+                                          const std::array<std::string, kKinds>& topics,
+                                          Deliveries* deliveries) {
+  KafkaTransport::Options kafka;
+  kafka.address = address.kafka;
+  kafka.settings = options.kafka;
+  kafka.topics = topics;
+  kafka.output_topics.clear();
+  for (const char* topic : kOutputTopics) {
+    kafka.output_topics.push_back(TopicFor(options.topics, topic));
+  }
+  kafka.create_topics = options.create_topics;
+  kafka.connect_timeout = options.connect_timeout;
+  kafka.log = options.log;
+  if (spec.rate_max) {
+    kafka.timestamp_ms = [](const Batch& batch, std::uint32_t) {
+      return batch.stamp_ns / kNsPerMs;
+    };
+  } else {
+    kafka.timestamp_ms = [plan = Plan(spec.scenario.plan), &start](const Batch& batch,
+                                                                   std::uint32_t i) {
+      return (start.start_ns.load(std::memory_order_relaxed) + plan.PlannedAt(batch.position(i))) /
+             kNsPerMs;
+    };
+  }
+  return std::make_unique<KafkaTransport>(std::move(kafka), deliveries);
+}
+
+}  // namespace
+
+Result<Address> ParseAddress(std::string_view to) {
+  Address address;
+  address.text = to;
+  const std::size_t colon = to.find(':');
+  const std::string scheme(to.substr(0, colon));
+  if (to == "stdout") {
+    address.scheme = Address::Scheme::kStdout;
+  } else if (to == "null") {
+    address.scheme = Address::Scheme::kNull;
+  } else if (scheme == "file" && colon != std::string_view::npos) {
+    address.scheme = Address::Scheme::kFile;
+    address.folder = to.substr(colon + 1);
+    if (address.folder.empty()) return Invalid("--to file: names no folder; file:DIR is right");
+  } else if (scheme == "kafka" && colon != std::string_view::npos) {
+    address.scheme = Address::Scheme::kKafka;
+    Result<KafkaAddress> kafka = ParseKafkaUrl(to);
+    if (!kafka) return Invalid("--to: " + kafka.error().message());
+    address.kafka = *kafka;
+  } else {
+    // The forms as they are typed, by what stands before the colon.
+    const std::map<std::string, std::string> forms = {{"kafka", "kafka://HOST:PORT"},
+                                                      {"file", "file:DIR"},
+                                                      {"stdout", "stdout"},
+                                                      {"null", "null"}};
+    const std::string near = Nearest(scheme, {"kafka", "file", "stdout", "null"});
+    return Invalid("--to " + Quoted(to) + " is no destination" +
+                   (near.empty() ? "; valid: kafka://HOST:PORT[,HOST:PORT], kafka://embedded, "
+                                   "file:DIR, stdout, null"
+                                 : "; did you mean '" + forms.at(near) + "'?"));
+  }
+  return address;
+}
+
+std::string TopicFor(const std::map<std::string, std::string>& topics, std::string_view usual) {
+  const auto found = topics.find(std::string(usual));
+  return found == topics.end() ? std::string(usual) : found->second;
+}
+
+Destination MakeDestination(const Address& address, const RunSpec& spec,
+                            const DestinationOptions& options, const RunStart& start) {
+  Destination destination;
+  destination.address = address;
+  for (std::size_t k = 0; k < kKinds; ++k) {
+    destination.topics[k] = TopicFor(options.topics, TopicName(static_cast<Kind>(k)));
+  }
+  destination.deliveries = MakeDeliveries(spec, start);
+  Deliveries* const deliveries = destination.deliveries.get();
+  switch (address.scheme) {
+    case Address::Scheme::kKafka: {
+      auto kafka = MakeKafka(address, spec, options, start, destination.topics, deliveries);
+      destination.kafka = kafka.get();
+      destination.transport = std::move(kafka);
+      break;
+    }
+    case Address::Scheme::kFile: {
+      FileOptions file;
+      file.directory = address.folder;
+      file.topics = destination.topics;
+      file.compression = options.compression;
+      destination.transport = std::make_unique<FileTransport>(std::move(file), deliveries);
+      break;
+    }
+    case Address::Scheme::kStdout: {
+      StdoutOptions out;
+      out.kinds = destination.kinds = options.kinds;
+      destination.transport = std::make_unique<StdoutTransport>(std::move(out), deliveries);
+      break;
+    }
+    case Address::Scheme::kNull:
+      destination.transport = std::make_unique<NullTransport>(!IsPaced(spec), deliveries);
+      break;
+  }
+  return destination;
+}
+
+}  // namespace playload

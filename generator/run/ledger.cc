@@ -1,0 +1,190 @@
+#include "generator/run/ledger.h"
+
+#include <limits>
+#include <numeric>
+
+#include "generator/run/json_file.h"
+#include "generator/run/json_reader.h"
+#include "generator/run/json_writer.h"
+
+namespace playload {
+namespace {
+
+namespace dom = simdjson::dom;
+
+constexpr std::int64_t kLedgerVersion = 1;
+// 4 x kMaxIntervals intervals of two 20-digit numbers, per destination, fit many times over.
+constexpr std::size_t kMaxBytes = std::size_t{256} << 20;
+
+template <typename Numbers>
+std::uint64_t Sum(const Numbers& numbers) {
+  return std::accumulate(numbers.begin(), numbers.end(), std::uint64_t{0});
+}
+
+std::vector<PositionInterval> ReadIntervals(JsonReader& reader, dom::object object,
+                                            const std::string& where, const char* key) {
+  std::vector<PositionInterval> intervals;
+  for (const dom::element element : reader.Array(object, where, key)) {
+    dom::array pair;
+    std::uint64_t first = 0;
+    std::uint64_t last = 0;
+    if (element.get(pair) != simdjson::SUCCESS || pair.size() != 2 ||
+        pair.at(0).get(first) != simdjson::SUCCESS || pair.at(1).get(last) != simdjson::SUCCESS ||
+        first > last || (!intervals.empty() && first <= intervals.back().last)) {
+      reader.Fail("field '" + where + key + "' is not a list of ascending [first, last] positions");
+      break;
+    }
+    intervals.push_back({first, last});
+  }
+  return intervals;
+}
+
+}  // namespace
+
+std::uint64_t LedgerEntry::total_generated() const { return Sum(generated); }
+
+std::uint64_t LedgerEntry::total(Fate fate) const {
+  return Sum(fates[static_cast<std::size_t>(fate)]);
+}
+
+bool LedgerEntry::adds_up() const {
+  for (std::size_t k = 0; k < kKinds; ++k) {
+    std::uint64_t sum = 0;
+    for (const auto& fate : fates) sum += fate[k];
+    if (sum != generated[k]) return false;
+  }
+  return true;
+}
+
+LedgerEntry MakeLedgerEntry(std::string to, const std::array<std::string, kKinds>& topics,
+                            Position end, const Deliveries& deliveries) {
+  LedgerEntry entry;
+  entry.to = std::move(to);
+  entry.topics = topics;
+  entry.end = end;
+  for (std::size_t k = 0; k < kKinds; ++k) {
+    entry.generated[k] = deliveries.generated(static_cast<Kind>(k));
+    for (std::size_t f = 0; f < kFates; ++f) {
+      entry.fates[f][k] = deliveries.fate(static_cast<Fate>(f), static_cast<Kind>(k));
+    }
+  }
+  for (std::size_t f = 1; f < kFates; ++f) {
+    entry.intervals[f] = deliveries.intervals(static_cast<Fate>(f));
+  }
+  entry.coarse = deliveries.coarse();
+  return entry;
+}
+
+std::string LedgerJson(const std::string& run_id, const std::vector<LedgerEntry>& entries) {
+  JsonText json;
+  json.BeginObject();
+  json.Field("version", kLedgerVersion);
+  json.Field("run", run_id);
+  json.Key("destinations");
+  json.BeginArray();
+  for (const LedgerEntry& entry : entries) {
+    json.BeginObject();
+    json.Field("to", entry.to);
+    json.Field("end", entry.end);
+    json.Key("topics");
+    json.BeginArray();
+    for (std::size_t k = 0; k < kKinds; ++k) {
+      json.BeginObject();
+      json.Field("topic", entry.topics[k]);
+      json.Field("generated", entry.generated[k]);
+      for (std::size_t f = 0; f < kFates; ++f) json.Field(kFateNames[f], entry.fates[f][k]);
+      json.EndObject();
+    }
+    json.EndArray();
+    json.Field("coarse", entry.coarse);
+    json.Key("positions");
+    json.BeginObject();
+    for (std::size_t f = 1; f < kFates; ++f) {
+      json.Key(kFateNames[f]);
+      json.BeginArrayOnOneLine();
+      for (const PositionInterval& interval : entry.intervals[f]) {
+        json.BeginArray();
+        json.Value(interval.first);
+        json.Value(interval.last);
+        json.EndArray();
+      }
+      json.EndArray();
+    }
+    json.EndObject();
+    json.EndObject();
+  }
+  json.EndArray();
+  json.EndObject();
+  return json.Text();
+}
+
+Result<std::vector<LedgerEntry>> ParseLedger(const std::string& file, std::string_view text) {
+  JsonReader reader(file);
+  const dom::object root = reader.Parse(text);
+  const std::uint64_t version = reader.Unsigned(root, "", "version");
+  if (reader.ok() && version != static_cast<std::uint64_t>(kLedgerVersion)) {
+    reader.Fail("is a ledger of version " + std::to_string(version) + ", this playload reads 1");
+  }
+  std::vector<LedgerEntry> entries;
+  std::size_t number = 0;
+  for (const dom::element element : reader.Array(root, "", "destinations")) {
+    std::string where = "destinations[";
+    where += std::to_string(number++);
+    where += "].";
+    dom::object object;
+    if (element.get(object) != simdjson::SUCCESS) {
+      reader.Fail("field '" + where.substr(0, where.size() - 1) + "' is not an object");
+      break;
+    }
+    LedgerEntry entry;
+    entry.to = reader.Text(object, where, "to");
+    entry.end = reader.Unsigned(object, where, "end");
+    entry.coarse = reader.Boolean(object, where, "coarse");
+    const dom::array topics = reader.Array(object, where, "topics");
+    if (reader.ok() && topics.size() != kKinds)
+      reader.Fail("field '" + where + "topics' is not three topics");
+    std::size_t k = 0;
+    for (const dom::element topic_element : topics) {
+      dom::object topic;
+      std::string topic_where = where;
+      topic_where += "topics[" + std::to_string(k) + "].";
+      if (!reader.ok()) break;
+      if (topic_element.get(topic) != simdjson::SUCCESS) {
+        reader.Fail("field '" + topic_where.substr(0, topic_where.size() - 1) +
+                    "' is not an object");
+        break;
+      }
+      entry.topics[k] = reader.Text(topic, topic_where, "topic");
+      entry.generated[k] = reader.Unsigned(topic, topic_where, "generated");
+      for (std::size_t f = 0; f < kFates; ++f) {
+        entry.fates[f][k] = reader.Unsigned(topic, topic_where, kFateNames[f]);
+      }
+      ++k;
+    }
+    const dom::object positions = reader.Object(object, where, "positions");
+    for (std::size_t f = 1; f < kFates; ++f) {
+      entry.intervals[f] = ReadIntervals(reader, positions, where + "positions.", kFateNames[f]);
+    }
+    if (reader.ok() && !entry.adds_up()) {
+      reader.Fail("the counts of '" + entry.to + "' do not add up; the file was changed");
+    }
+    if (!reader.ok()) break;
+    entries.push_back(std::move(entry));
+  }
+  if (!reader.ok()) return reader.status();
+  return entries;
+}
+
+Status WriteLedger(const std::string& run_dir, const std::string& run_id,
+                   const std::vector<LedgerEntry>& entries) {
+  return WriteFileAtomically(run_dir + "/ledger.json", LedgerJson(run_id, entries));
+}
+
+Result<std::vector<LedgerEntry>> ReadLedger(const std::string& run_dir) {
+  const std::string file = run_dir + "/ledger.json";
+  const Result<std::string> text = ReadWholeFile(file, kMaxBytes);
+  if (!text) return text.error();
+  return ParseLedger(file, *text);
+}
+
+}  // namespace playload

@@ -1,0 +1,502 @@
+#include "generator/run/run.h"
+
+#include <algorithm>
+#include <chrono>
+#include <condition_variable>
+#include <exception>
+#include <filesystem>
+#include <mutex>
+#include <new>
+#include <optional>
+#include <thread>
+#include <utility>
+
+#include "generator/base/text.h"
+#include "generator/run/json_file.h"
+#include "generator/run/manifest.h"
+#include "generator/run/run_clock.h"
+#include "generator/run/sender.h"
+#include "generator/simulate/model.h"
+#include "generator/stream/stream.h"
+
+namespace playload {
+namespace {
+
+constexpr std::int64_t kNsPerSecond = 1'000'000'000;
+// How often the flags of the signals are looked at.
+constexpr std::chrono::milliseconds kPoll{20};
+// An interrupted stream is made again up to its end to know its digest and what it expects; at
+// several million events a second that is not worth waiting for beyond this.
+constexpr std::uint64_t kMostRegenerated = 20'000'000;
+
+struct StreamFacts {
+  Tally tally;
+  std::uint64_t digest = 0;
+};
+
+enum class Go { kWait, kStart, kAbort };
+
+// One destination's thread and what it has to say.
+struct Worker {
+  Destination destination;
+  std::thread thread;
+  SteadyClock clock;
+  // Made when the clock is known; read by the main thread for the progress line.
+  std::unique_ptr<Stream> stream;
+  std::unique_ptr<Sender> sender;
+
+  bool opened = false, sent = false, done = false;  // guarded by Shared::mutex
+  // The worker's until `done` (`status` until `opened`, too).
+  Status status;   // of opening, sending and closing
+  Status flushed;  // whether everything accepted was told in time
+  std::optional<StreamFacts> facts;
+};
+
+// What main thread and workers share.
+struct Shared {
+  std::mutex mutex;
+  std::condition_variable changed;
+  Go go = Go::kWait;  // guarded by mutex
+
+  std::atomic<bool> stop{false};  // a signal, or another destination could not be opened
+  std::atomic<bool> hurry{false};
+  RunStart start;
+  std::unique_ptr<StampLog> stamps;  // rate max
+  RunSpec spec;                      // constant once go is kStart
+  int threads = 1;
+  std::int64_t drain_timeout_ns = 0;
+};
+
+StreamOptions OptionsFor(const Shared& shared, const Transport& transport) {
+  StreamOptions options;
+  options.threads = shared.threads;
+  options.by_kind = transport.by_kind();
+  options.index = transport.needs_index();
+  options.stamps = shared.stamps.get();
+  return options;
+}
+
+SenderOptions SenderOptionsFor(const Shared& shared, const Destination& destination) {
+  SenderOptions options;
+  options.zero_ns = shared.start.zero_ns.load();
+  options.opened_ns = shared.start.opened_ns.load();
+  options.end = shared.spec.end;
+  options.kinds = destination.kinds;
+  if (IsPaced(shared.spec)) {
+    options.schedule.emplace(Plan(shared.spec.scenario.plan), options.zero_ns);
+  }
+  if (shared.spec.rate_max && shared.spec.run_ns > 0) {
+    options.stop_at_ns = options.zero_ns + shared.spec.run_ns;
+  }
+  return options;
+}
+
+void Send(Shared& shared, Worker& worker) {
+  Transport& transport = *worker.destination.transport;
+  {
+    auto stream = std::make_unique<Stream>(shared.spec, OptionsFor(shared, transport));
+    auto sender =
+        std::make_unique<Sender>(*stream, transport, *worker.destination.deliveries, worker.clock,
+                                 SenderOptionsFor(shared, worker.destination));
+    const std::lock_guard lock(shared.mutex);
+    worker.stream = std::move(stream);
+    worker.sender = std::move(sender);
+  }
+  worker.status = worker.stream->Start();
+  if (worker.status.ok()) {
+    WakeThisThreadPrecisely();
+    worker.sender->Run(shared.stop, shared.hurry);
+    if (worker.sender->report().complete) {
+      worker.facts = StreamFacts{worker.stream->tally(), worker.stream->digest()};
+    }
+    worker.status = transport.failed();
+  }
+  {
+    const std::lock_guard lock(shared.mutex);
+    worker.sent = true;
+  }
+  worker.stream->Stop();
+  const auto deadline =
+      std::chrono::steady_clock::now() + std::chrono::nanoseconds(shared.drain_timeout_ns);
+  worker.flushed = transport.Flush(deadline, shared.hurry);
+}
+
+// Opens, waits for the clock, sends, flushes, closes.
+void Work(Shared& shared, Worker& worker) {
+  Transport& transport = *worker.destination.transport;
+  try {
+    worker.status = transport.Open(shared.stop);
+    Go go = Go::kAbort;
+    {
+      std::unique_lock lock(shared.mutex);
+      worker.opened = true;
+      shared.changed.notify_all();
+      shared.changed.wait(lock, [&] { return shared.go != Go::kWait; });
+      go = shared.go;
+    }
+    if (go == Go::kStart) Send(shared, worker);
+  } catch (const std::bad_alloc&) {
+    worker.status = {Code::kInternal, "out of memory while sending to " + transport.name()};
+  } catch (const std::exception& error) {
+    worker.status = {Code::kInternal, "sending to " + transport.name() + ": " + error.what()};
+  }
+  const Status closed = transport.Close();
+  if (worker.status.ok()) worker.status = closed;
+  const std::lock_guard lock(shared.mutex);
+  worker.opened = worker.sent = worker.done = true;
+  shared.changed.notify_all();
+}
+
+class Run {
+ public:
+  Run(RunOptions options, const std::atomic<bool>& stop, const std::atomic<bool>& hurry,
+      Progress& progress)
+      : options_(std::move(options)), stop_(stop), hurry_(hurry), progress_(progress) {}
+
+  RunResult Do();
+
+ private:
+  Status Prepare();
+  Status OpenAll();
+  void ChooseStart();
+  Status WriteFirstManifest();
+  void SendAll();
+  void Abort();
+  void PassSignalsOn();
+  void ShowProgress();
+  template <typename Done>
+  void WaitUntil(Done done);
+  std::optional<StreamFacts> Regenerate(Position end) const;
+  void Judge(const Status& begun);
+  Status WriteFiles();
+
+  RunOptions options_;
+  const std::atomic<bool>& stop_;
+  const std::atomic<bool>& hurry_;
+  Progress& progress_;
+  Shared shared_;
+  std::vector<std::unique_ptr<Worker>> workers_;
+  Manifest manifest_;
+  RunSummary summary_;
+};
+
+Status Run::Prepare() {
+  const std::string id = MakeRunId(WallClockNow(), options_.spec);
+  summary_.run_dir = options_.run_dir;
+  summary_.run_id = id;
+  if (summary_.run_dir.empty()) {
+    // Two runs of the same second and seed each get a folder of their own.
+    for (int n = 1;; ++n) {
+      summary_.run_id = n == 1 ? id : id + "-" + std::to_string(n);
+      summary_.run_dir = "playload-runs/" + summary_.run_id;
+      std::error_code ignored;
+      if (!std::filesystem::exists(summary_.run_dir, ignored)) break;
+    }
+  }
+  return MakeRunDirectory(summary_.run_dir);
+}
+
+void Run::PassSignalsOn() {
+  if (stop_.load(std::memory_order_relaxed)) {
+    if (!summary_.interrupted) {
+      summary_.interrupted = true;
+      progress_.Note("interrupted: flushing what was sent; once more to leave at once");
+    }
+    shared_.stop.store(true);
+  }
+  if (hurry_.load(std::memory_order_relaxed)) shared_.hurry.store(true);
+}
+
+// Waits for workers, passing the signals on. `done` is asked with the mutex held.
+template <typename Done>
+void Run::WaitUntil(Done done) {
+  while (true) {
+    {
+      std::unique_lock lock(shared_.mutex);
+      if (shared_.changed.wait_for(lock, kPoll, done)) return;
+    }
+    PassSignalsOn();
+    if (shared_.go == Go::kStart) ShowProgress();
+  }
+}
+
+Status Run::OpenAll() {
+  for (const Address& address : options_.to) {
+    auto worker = std::make_unique<Worker>();
+    worker->destination =
+        MakeDestination(address, options_.spec, options_.destinations, shared_.start);
+    workers_.push_back(std::move(worker));
+  }
+  for (const auto& worker : workers_) {
+    worker->thread = std::thread([this, &worker = *worker] { Work(shared_, worker); });
+  }
+  // The first that fails calls the others off.
+  Status status;
+  WaitUntil([&] {
+    bool all = true;
+    for (const auto& worker : workers_) {
+      all = all && worker->opened;
+      if (worker->opened && !worker->status.ok() && status.ok()) {
+        status = worker->status;
+        shared_.stop.store(true);
+      }
+    }
+    return all;
+  });
+  if (summary_.interrupted) return {Code::kInterrupted, "interrupted before the start"};
+  return status;
+}
+
+void Run::ChooseStart() {
+  SteadyClock clock;
+  RunSpec& spec = options_.spec;
+  const std::int64_t steady = clock.Now();
+  const std::int64_t wall = WallClockNow();
+  if (!options_.start_given) {
+    spec.start_ns = wall;
+    if (IsPaced(spec)) {
+      // A whole millisecond, so that it can be typed again.
+      spec.start_ns = (wall + LeadTimeNs(spec)) / 1'000'000 * 1'000'000;
+    }
+  }
+  const std::int64_t zero = IsPaced(spec) ? steady + (spec.start_ns - wall) : steady;
+  shared_.start.start_ns.store(spec.start_ns);
+  // What was due before the senders could start is not called late.
+  shared_.start.opened_ns.store(std::max(zero, steady + LeadTimeNs(spec)));
+  shared_.start.zero_ns.store(zero, std::memory_order_release);
+  if (spec.rate_max) shared_.stamps = std::make_unique<StampLog>(WallClockNow);
+  shared_.spec = spec;
+  shared_.threads = options_.threads;
+  shared_.drain_timeout_ns = options_.drain_timeout_ns;
+  summary_.spec = spec;
+  summary_.zero_ns = zero;
+  summary_.lanes = Model(spec.scenario, spec.seed).lanes();
+}
+
+Status Run::WriteFirstManifest() {
+  manifest_.run_id = summary_.run_id;
+  manifest_.spec = shared_.spec;
+  for (const auto& worker : workers_) {
+    ManifestDestination entry;
+    entry.to = worker->destination.transport->name();
+    entry.topics = worker->destination.topics;
+    if (worker->destination.kafka != nullptr) {
+      entry.start_offsets = worker->destination.kafka->start_offsets();
+    }
+    manifest_.destinations.push_back(std::move(entry));
+  }
+  return WriteManifest(summary_.run_dir, manifest_);
+}
+
+void Run::Abort() {
+  shared_.stop.store(true);
+  {
+    const std::lock_guard lock(shared_.mutex);
+    shared_.go = Go::kAbort;
+  }
+  shared_.changed.notify_all();
+  WaitUntil([&] {
+    return std::all_of(workers_.begin(), workers_.end(), [](const auto& w) { return w->done; });
+  });
+}
+
+void Run::SendAll() {
+  summary_.begun = true;
+  {
+    const std::lock_guard lock(shared_.mutex);
+    shared_.go = Go::kStart;
+  }
+  shared_.changed.notify_all();
+  WaitUntil([&] {
+    return std::all_of(workers_.begin(), workers_.end(), [](const auto& w) { return w->done; });
+  });
+  progress_.Finish();
+}
+
+void Run::ShowProgress() {
+  if (progress_.style() == Progress::Style::kQuiet) return;
+  SteadyClock clock;
+  const RunSpec& spec = shared_.spec;
+  const std::int64_t now = clock.Now();
+  ProgressSample sample;
+  sample.elapsed_ns = now - summary_.zero_ns;
+  sample.draining = true;
+  if (spec.shards == 1 && spec.end != RunSpec::kNoEnd) sample.events = spec.end;
+  if (IsPaced(spec) && spec.end != RunSpec::kNoEnd && spec.end > 0) {
+    sample.length_ns = Plan(spec.scenario.plan).PlannedAt(spec.end - 1) + 1;
+  } else if (spec.rate_max) {
+    sample.length_ns = spec.run_ns;
+  }
+  const std::lock_guard lock(shared_.mutex);
+  for (const auto& worker : workers_) {
+    ProgressSample::Destination row;
+    row.to = worker->destination.transport->name();
+    const Deliveries& deliveries = *worker->destination.deliveries;
+    for (int k = 0; k < kKinds; ++k) {
+      const Kind kind = static_cast<Kind>(k);
+      row.acked += deliveries.fate(Fate::kAcked, kind);
+      for (const Fate fate : {Fate::kFailed, Fate::kUnknown, Fate::kShed}) {
+        row.lost += deliveries.fate(fate, kind);
+      }
+    }
+    if (worker->sender) {
+      row.released = std::max(worker->sender->released(), row.acked + row.lost);
+      row.behind_ns = worker->sender->behind_ns();
+    }
+    sample.draining = sample.draining && worker->sent;
+    sample.destinations.push_back(std::move(row));
+  }
+  progress_.Show(sample, now);
+}
+
+// The facts of a stream that was cut off in the middle of a batch.
+std::optional<StreamFacts> Run::Regenerate(Position end) const {
+  RunSpec spec = shared_.spec;
+  spec.end = end;
+  if (end / spec.shards > kMostRegenerated) return std::nullopt;
+  StampLog stamps(shared_.stamps ? shared_.stamps->stamps() : std::vector<std::int64_t>{});
+  StreamOptions options;
+  options.threads = options_.threads;
+  options.index = false;
+  options.stamps = shared_.stamps ? &stamps : nullptr;
+  Stream stream(spec, options);
+  if (!stream.Start().ok()) return std::nullopt;
+  while (Batch* batch = stream.Next()) {
+    stream.Recycle(batch);
+    if (hurry_.load(std::memory_order_relaxed)) return std::nullopt;
+  }
+  return StreamFacts{stream.tally(), stream.digest()};
+}
+
+// Gathers what the workers have to say, and what it means for the run.
+void Run::Judge(const Status& begun) {
+  Status lost;
+  for (const auto& worker : workers_) {
+    const Destination& destination = worker->destination;
+    DestinationSummary row;
+    row.sender = worker->sender ? worker->sender->report() : SenderReport{};
+    if (!worker->sender) row.sender.planned.emplace();  // it was not asked for anything
+    row.ledger = MakeLedgerEntry(destination.transport->name(), destination.topics, row.sender.end,
+                                 *destination.deliveries);
+    row.status = worker->status;
+    row.reader_gone = destination.transport->reader_gone();
+    row.kinds = destination.kinds;
+    row.counters = destination.deliveries->counters();
+    row.reasons = destination.deliveries->reasons();
+    row.latency_from_plan = destination.deliveries->latency_from_plan();
+    row.latency_from_send = destination.deliveries->latency_from_send();
+    const std::uint64_t gone = row.ledger.total(Fate::kFailed) + row.ledger.total(Fate::kUnknown);
+    // Who interrupts a run does not wait for everything: that is no failure of the destination.
+    if (row.status.ok() && !summary_.interrupted) row.status = worker->flushed;
+    if (gone > 0 && row.status.ok() && !summary_.interrupted) {
+      row.status = {Code::kDestination,
+                    FormatCount(gone) + " events failed or unknown at " + row.ledger.to};
+    }
+    if (!row.ledger.adds_up()) {
+      row.status = {Code::kInternal,
+                    "the events of " + row.ledger.to + " do not add up; this is a bug in playload"};
+    }
+    if (lost.ok()) lost = row.status;
+    summary_.destinations.push_back(std::move(row));
+  }
+  summary_.status = !begun.ok() ? begun : lost;
+  if (summary_.status.ok() && summary_.interrupted) {
+    summary_.status = {Code::kInterrupted, "interrupted; what was sent is in " + summary_.run_dir};
+  }
+  if (!summary_.begun) return;
+
+  manifest_.finished = true;
+  for (std::size_t i = 0; i < workers_.size(); ++i) {
+    std::optional<StreamFacts> facts = workers_[i]->facts;
+    const Position end = summary_.destinations[i].sender.end;
+    for (std::size_t j = 0; j < i && !facts; ++j) {
+      if (summary_.destinations[j].sender.end == end) facts = workers_[j]->facts;
+    }
+    if (!facts) facts = workers_[i]->facts = Regenerate(end);
+    manifest_.destinations[i].end = end;
+    if (facts) manifest_.destinations[i].digest = facts->digest;
+    if (facts && i == 0) {
+      summary_.expected = facts->tally;
+      summary_.digest = facts->digest;
+    }
+  }
+}
+
+Status Run::WriteFiles() {
+  Status status;
+  const auto keep_first = [&](const Status& next) {
+    if (status.ok()) status = next;
+  };
+  if (summary_.begun) {
+    if (shared_.stamps) keep_first(WriteStamps(summary_.run_dir, shared_.stamps->stamps()));
+    keep_first(WriteManifest(summary_.run_dir, manifest_));
+    std::vector<LedgerEntry> ledger;
+    for (const DestinationSummary& row : summary_.destinations) ledger.push_back(row.ledger);
+    keep_first(WriteLedger(summary_.run_dir, summary_.run_id, ledger));
+  }
+  if (summary_.status.ok()) summary_.status = status;
+  keep_first(WriteSummary(summary_));
+  return status;
+}
+
+RunResult Run::Do() {
+  summary_.spec = options_.spec;
+  if (const Status made = Prepare(); !made.ok()) return {made, {}};
+  Status begun = OpenAll();
+  if (begun.ok()) {
+    ChooseStart();
+    begun = WriteFirstManifest();
+  }
+  if (begun.ok() && options_.opened) {
+    std::vector<const Destination*> open;
+    for (const auto& worker : workers_) open.push_back(&worker->destination);
+    begun = options_.opened(summary_.run_dir, open);
+  }
+  begun.ok() ? SendAll() : Abort();
+  for (const auto& worker : workers_) worker->thread.join();
+  Judge(begun);
+  for (const auto& worker : workers_) {  // what comes after may need the memory
+    worker->sender.reset();
+    worker->stream.reset();
+  }
+  const Status written = WriteFiles();
+  Status status = summary_.status.ok() ? written : summary_.status;
+  if (options_.finished && summary_.begun) {
+    const Status finished = options_.finished(summary_);
+    if (status.ok()) status = finished;
+  }
+  return {status, std::move(summary_)};
+}
+
+}  // namespace
+
+std::string MakeRunId(std::int64_t now_ns, const RunSpec& spec) {
+  std::string id;
+  for (const char c : FormatInstant(now_ns / kNsPerSecond * kNsPerSecond)) {
+    if (c != '-' && c != ':') id += c;
+  }
+  id += '-';
+  for (const char c : spec.scenario.name) {
+    const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+    id += plain || c == '_' ? c : '-';
+  }
+  id += "-" + std::to_string(spec.seed);
+  if (spec.shards > 1) {
+    id += "-shard-" + std::to_string(spec.shard) + "-of-" + std::to_string(spec.shards);
+  }
+  return id;
+}
+
+std::int64_t LeadTimeNs(const RunSpec& spec) {
+  // 50 ns a player, as measured for filling lanes, and a tenth of a second for everything else.
+  const std::uint64_t players =
+      std::min<std::uint64_t>(spec.scenario.population.players, std::uint64_t{10} * 1'000'000'000);
+  return 100'000'000 + static_cast<std::int64_t>(players) * 50;
+}
+
+RunResult Execute(RunOptions options, const std::atomic<bool>& stop, const std::atomic<bool>& hurry,
+                  Progress& progress) {
+  return Run(std::move(options), stop, hurry, progress).Do();
+}
+
+}  // namespace playload

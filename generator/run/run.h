@@ -1,0 +1,60 @@
+// Execute: one run, from its spec and destinations to the files of its run directory. Makes the
+// threads: one sender per destination, each with its stream's workers; the caller's thread watches
+// them, shows progress and takes the signals' flags.
+//
+// Every destination is open before the clock starts. Whatever happens afterwards, manifest, ledger
+// and summary are written, and every event is accounted for.
+//
+// Threads: called once at a time. Errors: in RunResult::status; its code is the exit code.
+
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "generator/base/status.h"
+#include "generator/run/destinations.h"
+#include "generator/run/progress.h"
+#include "generator/run/spec.h"
+#include "generator/run/summary.h"
+
+namespace playload {
+
+struct RunOptions {
+  RunSpec spec;
+  // --start was given; otherwise the run starts when everything is open.
+  bool start_given = false;
+  std::vector<Address> to;
+  DestinationOptions destinations;
+  std::string run_dir;  // empty: playload-runs/<run id>
+  int threads = 1;      // workers of each destination's stream
+  std::int64_t drain_timeout_ns = 30'000'000'000;
+
+  // Optional company of the run (pipeline, verification). `opened` is called when every destination
+  // is open and the manifest is written, before the clock starts; an error ends the run there.
+  // `finished` when the run directory is complete, before anything that was opened goes away (the
+  // embedded Kafka); its error becomes the run's where the run itself has none.
+  std::function<Status(const std::string& run_dir, const std::vector<const Destination*>&)> opened;
+  std::function<Status(const RunSummary&)> finished;
+};
+
+struct RunResult {
+  Status status;
+  RunSummary summary;  // empty where the run directory could not be made
+};
+
+// `stop` and `hurry` as of Signals. `progress` may be told by several threads.
+RunResult Execute(RunOptions options, const std::atomic<bool>& stop, const std::atomic<bool>& hurry,
+                  Progress& progress);
+
+// "20261120T133547Z-fraud-ring-7", with "-shard-2-of-5" where it is one.
+std::string MakeRunId(std::int64_t now_ns, const RunSpec& spec);
+
+// How long before its first event is due a stream is started: what filling the population takes.
+std::int64_t LeadTimeNs(const RunSpec& spec);
+
+}  // namespace playload
