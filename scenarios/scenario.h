@@ -42,8 +42,8 @@ struct Region {
 };
 
 struct Servers {
-  int players_per_server = 64;            // 8..1024
-  std::int64_t report_every_ms = 10'000;  // simulated time between two metrics of a server
+  int players_per_server = 128;           // 8..1024
+  std::int64_t report_every_ms = 60'000;  // simulated time between two metrics of a server
   std::vector<Region> regions;            // 1..16
   std::int64_t virtual_parts = 0;         // share of servers of type "virtual"
 };
