@@ -98,6 +98,7 @@ class Builder final : public YAML::EventHandler {
   void OnScalar(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
                 const std::string& value) override {
     RefuseTag(mark, tag);
+    if (tag == "!") last_quoted_ = mark;
     Leaf(mark, anchor, YamlNode::Kind::kText, value);
   }
 
@@ -122,6 +123,25 @@ class Builder final : public YAML::EventHandler {
   void OnMapEnd() override {
     RefuseDuplicates(open_.back().node);
     Close();
+  }
+
+  // yaml-cpp takes the end of the file for the end of a quotation too; only the last one can be
+  // such.
+  void RefuseOpenQuotation(std::string_view text) const {
+    if (!last_quoted_) return;
+    // The mark stands at the quotation or at an anchor before it.
+    std::size_t i = text.find_first_of("'\"", static_cast<std::size_t>(last_quoted_->pos));
+    if (i == std::string_view::npos) return;
+    const char quote = text[i];
+    for (++i; i < text.size(); ++i) {
+      if (text[i] == '\\' && quote == '"') {
+        ++i;
+      } else if (text[i] == quote) {
+        if (quote == '"' || i + 1 == text.size() || text[i + 1] != quote) return;
+        ++i;  // '' stands for one
+      }
+    }
+    Refuse(*last_quoted_, "a quotation begins here that has no end");
   }
 
   [[nodiscard]] bool empty() const { return documents_ == 0; }
@@ -265,6 +285,7 @@ class Builder final : public YAML::EventHandler {
   YamlNode root_;
   std::vector<OpenNode> open_;  // from the root inwards
   std::map<YAML::anchor_t, Anchored> anchors_;
+  std::optional<YAML::Mark> last_quoted_;
   std::size_t documents_ = 0, nodes_ = 0, copied_nodes_ = 0, copied_bytes_ = 0;
 };
 
@@ -361,10 +382,13 @@ Result<YamlNode> ParseYaml(const std::string& file, std::string_view text) {
     YAML::Parser parser(in);
     while (parser.HandleNextDocument(builder)) {
     }
+    builder.RefuseOpenQuotation(lines);
   } catch (const Refusal& refusal) {
     return Invalid(At(file, refusal.line) + refusal.message);
   } catch (const YAML::Exception& error) {
-    return Invalid(At(file, std::max(0, error.mark.line) + 1) + "is not valid YAML: " + error.msg);
+    std::string message = error.msg;  // may name a byte that nobody can read
+    for (char& c : message) c = c >= ' ' && c <= '~' ? c : '?';
+    return Invalid(At(file, std::max(0, error.mark.line) + 1) + "is not valid YAML: " + message);
   }
   if (builder.empty()) return Invalid(At(file, 1) + "the file is empty");
   return builder.TakeRoot();
