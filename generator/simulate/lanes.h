@@ -45,8 +45,8 @@ class Lanes {
   void SimulateCompat(Lane& lane, std::uint64_t number, Record* out, std::uint32_t count) const;
   void StartSession(Lane& lane, std::uint64_t number, std::uint32_t i, Entity& e,
                     std::uint64_t made) const;
-  void Rare(Lane& lane, std::uint64_t number, std::uint32_t i, Entity& e, std::uint64_t random,
-            std::uint64_t made, Emit emit, Record* record) const;
+  void Rare(Lane& lane, std::uint64_t number, std::uint32_t i, Entity& e, Emit emit,
+            Record* record) const;
   void Buy(Lane& lane, std::uint64_t number, std::uint32_t i, Entity& e, bool foreign,
            Record* record) const;
   void Refund(Lane& lane, std::uint32_t i, Entity& e, bool again, Record* record) const;

@@ -157,17 +157,13 @@ Model::Model(const Scenario& scenario, std::uint64_t seed)
   }
 
   row_store_.resize(scenario.personas.size() * kRowStates);
-  dwell_of_store_.resize(scenario.personas.size() * kRowStates, 0);
-  const auto add_dwell = [&](std::size_t index, const Dwell& dwell) {
-    dwell_of_store_[index] = static_cast<std::uint16_t>(dwell_store_.size());
-    dwell_store_.push_back(MakeDwellTable(dwell));
-  };
+  dwell_store_.resize(scenario.personas.size() * kRowStates);
   for (std::size_t p = 0; p < scenario.personas.size(); ++p) {
     const Persona& persona = scenario.personas[p];
     const std::size_t base = p * kRowStates;
     row_store_[base + kOffline] =
         MakeAliasRow({{kProbabilityOne, 1, static_cast<std::uint8_t>(Emit::kSessionStart)}});
-    add_dwell(base + kOffline, persona.gap);
+    dwell_store_[base + kOffline] = MakeDwellTable(persona.gap);
     for (std::size_t s = 0; s < persona.states.size(); ++s) {
       std::vector<AliasOutcome> outcomes;
       for (const Transition& t : persona.states[s].to) {
@@ -177,7 +173,7 @@ Model::Model(const Scenario& scenario, std::uint64_t seed)
                             static_cast<std::uint8_t>(exit ? Emit::kSessionEnd : t.emit)});
       }
       row_store_[base + s + 1] = MakeAliasRow(outcomes);
-      add_dwell(base + s + 1, persona.states[s].dwell);
+      dwell_store_[base + s + 1] = MakeDwellTable(persona.states[s].dwell);
     }
 
     PersonaTables tables;
@@ -196,7 +192,6 @@ Model::Model(const Scenario& scenario, std::uint64_t seed)
   }
   rows = row_store_.data();
   dwells = dwell_store_.data();
-  dwell_of = dwell_of_store_.data();
 }
 
 std::uint32_t Model::PlayersIn(std::uint64_t lane) const {

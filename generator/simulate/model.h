@@ -108,8 +108,7 @@ class Model {
 
   // Tables, by persona * kRowStates + state.
   const AliasRow* rows = nullptr;
-  const DwellTable* dwells = nullptr;  // by dwell_of
-  const std::uint16_t* dwell_of = nullptr;
+  const DwellTable* dwells = nullptr;
   std::vector<PersonaTables> personas;
   Choice mix;  // index into mix_persona
   std::vector<std::uint8_t> mix_persona;
@@ -137,7 +136,6 @@ class Model {
   std::uint32_t virtual_below_ = 0;
   std::vector<AliasRow> row_store_;
   std::vector<DwellTable> dwell_store_;
-  std::vector<std::uint16_t> dwell_of_store_;
 };
 
 // Whether a window covers instant t, and how far t is into it.
