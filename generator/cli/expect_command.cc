@@ -1,0 +1,46 @@
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "generator/cli/commands.h"
+#include "generator/cli/output.h"
+#include "generator/cli/run_setup.h"
+#include "generator/verify/verify.h"
+
+namespace playload {
+
+const CommandSyntax& ExpectSyntax() {
+  static const CommandSyntax syntax = {
+      "expect",
+      "RUN_DIR",
+      "Prints what a correct pipeline must put out for a run, as lines "
+      "{\"output\":...,\"key\":...,\"value\":{...}} in the order of their cause. Made again from "
+      "the "
+      "run's manifest; events that the ledger says did not arrive cause nothing.",
+      {{"output", "OUTPUT",
+        "only this one: player-session-summaries, purchase-aggregates, server-alerts, "
+        "fraud-alerts"},
+       {"threads", "N", "workers that make the events again (default: cores - 1)"}},
+      1,
+      1,
+      ""};
+  return syntax;
+}
+
+Status ExpectCommand(const Flags& flags, const Invocation& /*invocation*/) {
+  std::optional<OutputKind> only;
+  if (flags.Has("output")) {
+    const Result<OutputKind> kind = ParseOutputKind(flags.Text("output"));
+    if (!kind) return flags.Wrong("output", kind.error().message());
+    only = *kind;
+  }
+  const Result<int> threads = ReadThreads(flags);
+  if (!threads) return threads.error();
+  Output output;
+  const Status made = Expect(flags.arguments().front(), only, *threads,
+                             [&output](std::string_view lines) { return output.Write(lines); });
+  const Status flushed = output.Flush();
+  return made.ok() ? flushed : made;
+}
+
+}  // namespace playload

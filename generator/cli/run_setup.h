@@ -1,0 +1,52 @@
+// What the flags of `run` and `plan` mean: one table, one reading.
+//
+// Threads: pure functions, but for the seed that is drawn from the system where none is given.
+// Errors: kInvalid naming the flag.
+
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "generator/base/status.h"
+#include "generator/cli/flags.h"
+#include "generator/run/run.h"
+#include "generator/verify/verdict.h"
+
+namespace playload {
+
+const CommandSyntax& RunSyntax();
+const CommandSyntax& PlanSyntax();
+
+struct RunSetup {
+  RunOptions run;
+  bool seed_drawn = false;
+  bool quiet = false;
+  bool pipeline = false;
+  bool verify = false;
+  std::int64_t hold_ns = 0;           // --hold
+  std::optional<std::string> player;  // --player
+  std::vector<std::string> warnings;  // of the Kafka settings
+};
+
+// `plan`: for the command plan, which sends nothing and so needs no --to.
+Result<RunSetup> ReadRunSetup(const Flags& flags, const char* const* environment, bool plan);
+
+// Shared with other commands.
+Result<KafkaSettings> ReadKafkaSettings(const Flags& flags, std::vector<std::string> properties,
+                                        const char* const* environment);
+Result<KafkaTopicShape> ParseTopicShape(std::string_view text);
+// --topic USUAL=OTHER, repeated.
+Result<std::map<std::string, std::string>> ReadTopics(const Flags& flags);
+// The duration of a flag, from `min_ns`; `fallback_ns` where the flag is absent.
+Result<std::int64_t> ReadDuration(const Flags& flags, std::string_view name, std::int64_t min_ns,
+                                  std::int64_t fallback_ns);
+
+// --threads; one less than there are cores where it is absent.
+Result<int> ReadThreads(const Flags& flags);
+// OK, or kVerification naming what failed.
+Status StatusOf(const Verdict& verdict);
+
+}  // namespace playload

@@ -1,0 +1,95 @@
+#include <unistd.h>
+
+#include <chrono>
+#include <cstdlib>
+#include <string>
+
+#include "generator/cli/commands.h"
+#include "generator/cli/output.h"
+#include "generator/cli/run_setup.h"
+#include "generator/run/progress.h"
+#include "generator/run/signals.h"
+#include "generator/verify/verify.h"
+
+namespace playload {
+
+const CommandSyntax& VerifySyntax() {
+  static const CommandSyntax syntax = {
+      "verify",
+      "RUN_DIR",
+      "Compares what a pipeline put out with what it must put out for this run, prints the "
+      "difference and writes verdict.json into the run directory.",
+      {{"from", "SOURCE", "where the outputs are: kafka://HOST:PORT[,HOST:PORT] or file:DIR"},
+       {"topic", "USUAL=OTHER", "another name for a topic or file: fraud-alerts=my-alerts", true},
+       {"only", "OUTPUT", "verify this output alone; repeat it for several", true},
+       {"inputs", "", "verify the input topics themselves: every event there once, in order"},
+       {"timeout", "TIME", "how long nothing may come before what is missing is missing (30s)"},
+       {"kafka", "KEY=VALUE", "a property of librdkafka", true},
+       {"kafka-config", "FILE", "properties of librdkafka from a file; the place for secrets"},
+       {"connect-timeout", "TIME", "how long to wait for Kafka at the start (default: 30s)"},
+       {"threads", "N", "workers that make the events again (default: cores - 1)"},
+       {"quiet", "", "no progress"}},
+      1,
+      1,
+      "Exit code 0: all is as it must be; 99: it is not.\n"};
+  return syntax;
+}
+
+Status VerifyCommand(const Flags& flags, const Invocation& invocation) {
+  VerifyOptions options;
+  options.run_dir = flags.arguments().front();
+  options.from = flags.Text("from");
+  if (options.from.empty()) {
+    return Invalid(
+        "--from is missing: say where the outputs are, as in --from "
+        "kafka://localhost:9092 or --from file:DIR");
+  }
+  Result<std::map<std::string, std::string>> topics = ReadTopics(flags);
+  if (!topics) return topics.error();
+  options.topics = std::move(*topics);
+  for (const std::string& name : flags.Texts("only")) {
+    const Result<OutputKind> kind = ParseOutputKind(name);
+    if (!kind) return flags.Wrong("only", kind.error().message());
+    options.only.push_back(*kind);
+  }
+  options.inputs = flags.On("inputs");
+  Result<KafkaSettings> settings =
+      ReadKafkaSettings(flags, flags.Texts("kafka"), invocation.environment);
+  if (!settings) return settings.error();
+  options.settings = std::move(*settings);
+  const Result<std::int64_t> timeout = ReadDuration(flags, "timeout", 1'000'000, 30'000'000'000);
+  if (!timeout) return timeout.error();
+  options.timeout = std::chrono::milliseconds(*timeout / 1'000'000);
+  const Result<std::int64_t> connect =
+      ReadDuration(flags, "connect-timeout", 1'000'000, 30'000'000'000);
+  if (!connect) return connect.error();
+  options.connect_timeout = std::chrono::milliseconds(*connect / 1'000'000);
+  const Result<int> threads = ReadThreads(flags);
+  if (!threads) return threads.error();
+  options.threads = *threads;
+
+  const Signals signals;
+  Progress progress(Progress::StyleFor(flags.On("quiet"), STDERR_FILENO, std::getenv("TERM")),
+                    STDERR_FILENO);
+  for (const std::string& warning : options.settings.warnings()) progress.Say(warning);
+  options.log = [&progress](const std::string& line) { progress.Note(line); };
+  const Result<Verification> verification = Verify(options, signals.stop());
+  if (!verification) return verification.error();
+  if (Status s = WriteVerdict(options.run_dir, verification->verdict); !s.ok()) return s;
+  if (Status s = Print(VerdictText(verification->verdict, verification->history)); !s.ok())
+    return s;
+  return StatusOf(verification->verdict);
+}
+
+Status StatusOf(const Verdict& verdict) {
+  if (verdict.passed()) return {};
+  std::string failed;
+  for (const std::vector<Comparison>* part : {&verdict.outputs, &verdict.inputs}) {
+    for (const Comparison& comparison : *part) {
+      if (!comparison.passed()) failed += (failed.empty() ? "" : ", ") + comparison.name;
+    }
+  }
+  return {Code::kVerification, "verification failed: " + failed};
+}
+
+}  // namespace playload
