@@ -222,8 +222,8 @@ TEST_CASE("Scenario: what a file leaves out has the documented default") {
   CHECK(s.population.levels == 30);
   CHECK(s.population.maps_per_level == 3);
   CHECK(s.population.life_sessions == 0);
-  CHECK(s.servers.players_per_server == 64);
-  CHECK(s.servers.report_every_ms == 10'000);
+  CHECK(s.servers.players_per_server == 128);
+  CHECK(s.servers.report_every_ms == 60'000);
   REQUIRE(s.servers.regions.size() == 1);
   CHECK(s.servers.regions[0].name == "us-west");
   CHECK(s.servers.virtual_parts == 0);
