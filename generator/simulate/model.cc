@@ -13,12 +13,12 @@ namespace {
 constexpr std::uint32_t kMassOne = 1u << 28;
 constexpr std::uint32_t kCellOne = kMassOne / kCells;  // 2^24
 
-// Lanes are as large as the second-level cache likes (1,024 players are 18 KiB), but a small
-// population is still spread over at least 16 of them so that threads and shards have something to
-// share.
+// Lanes are as large as the first-level cache likes (1,024 players are 17 KiB). A small population is
+// still spread over four to eight of them, so that threads and shards have something to share; over no
+// more, so that even a short run gets somewhere in each.
 std::uint32_t LanePlayers(std::uint64_t players) {
   std::uint32_t size = 64;
-  while (size < 1024 && std::uint64_t{size} * 2 * 16 <= players) size *= 2;
+  while (size < 1024 && std::uint64_t{size} * 2 * 4 <= players) size *= 2;
   return size;
 }
 
