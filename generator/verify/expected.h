@@ -1,7 +1,8 @@
-// What a run sent, made again from its spec: the walker that `expect` and `verify` run on. Nothing of
-// the stream is kept anywhere; it is regenerated each time.
+// What a run sent, made again from its spec: the walker that `expect` and `verify` run on. Nothing
+// of the stream is kept anywhere; it is regenerated each time.
 //
-// Threads: the walker makes `threads` workers for each walk; the visitor runs in the caller's thread.
+// Threads: the walker makes `threads` workers for each walk; the visitor runs in the caller's
+// thread.
 
 #pragma once
 
@@ -13,8 +14,8 @@
 
 namespace playload {
 
-// `stamps`: the recorded instants of the batches of a run at rate max on the live clock, else empty.
-// A walk ends where the spec does: give the run's final end.
+// `stamps`: the recorded instants of the batches of a run at rate max on the live clock, else
+// empty. A walk ends where the spec does: give the run's final end.
 StreamWalker WalkRun(RunSpec spec, std::vector<std::int64_t> stamps, int threads);
 
 }  // namespace playload

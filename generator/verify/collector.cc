@@ -1,0 +1,208 @@
+#include "generator/verify/collector.h"
+
+#include <simdjson.h>
+
+#include <thread>
+#include <utility>
+
+#include "transports/file/names.h"
+#include "transports/file/reader.h"
+#include "transports/kafka/reader.h"
+
+namespace playload {
+
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::steady_clock;
+
+struct Topic {
+  std::string name;
+  std::optional<OutputKind> output;
+  Kind input = Kind::kPlayer;
+};
+
+// All topics in one list. Two of them with one name could not be told apart.
+Result<std::vector<Topic>> ListTopics(const CollectorTopics& topics) {
+  std::vector<Topic> list;
+  for (const auto& [output, name] : topics.outputs) list.push_back({name, output, Kind::kPlayer});
+  for (const auto& [kind, name] : topics.inputs) list.push_back({name, std::nullopt, kind});
+  for (std::size_t i = 0; i < list.size(); ++i) {
+    for (std::size_t k = 0; k < i; ++k) {
+      if (list[i].name == list[k].name) {
+        return Invalid("two things to verify are both called '" + list[i].name +
+                       "'; --topic gives each a name of its own");
+      }
+    }
+  }
+  return list;
+}
+
+class KafkaCollector : public Collector {
+ public:
+  KafkaCollector(KafkaReader::Options options, std::vector<Topic> topics)
+      : reader_(std::move(options)) {
+    for (Topic& topic : topics) {
+      std::string name = topic.name;
+      topics_.emplace(std::move(name), std::move(topic));
+    }
+  }
+
+  Status Open(const std::atomic<bool>& stop) { return reader_.Open(stop); }
+
+  Status Poll(milliseconds timeout, const Sink& sink) override {
+    const Result<std::span<const KafkaRecord>> records = reader_.Next(timeout);
+    if (!records) return records.error();
+    for (const KafkaRecord& r : *records) {
+      const Topic& topic = topics_.find(r.topic)->second;
+      sink({topic.output, topic.input, r.partition, r.offset,
+            r.has_key ? std::optional(r.key) : std::nullopt, r.value});
+    }
+    return {};
+  }
+
+  [[nodiscard]] bool at_end() const override { return reader_.at_end(); }
+  [[nodiscard]] milliseconds quiet_for() const override { return reader_.quiet_for(); }
+
+  [[nodiscard]] std::optional<std::uint32_t> partitions(Kind input) const override {
+    for (const auto& [name, topic] : topics_) {
+      if (!topic.output && topic.input == input) {
+        return static_cast<std::uint32_t>(reader_.positions(name).size());
+      }
+    }
+    return std::nullopt;
+  }
+
+ private:
+  KafkaReader reader_;
+  std::map<std::string, Topic, std::less<>> topics_;
+};
+
+// Blocks until every topic exists. A pipeline may make its own when it starts.
+Status WaitForTopics(KafkaReader& asker, const std::vector<Topic>& topics, milliseconds timeout,
+                     const Collector::Log& log, const std::atomic<bool>& stop) {
+  const auto deadline = steady_clock::now() + timeout;
+  for (const Topic& topic : topics) {
+    bool said = false;
+    while (true) {
+      const Result<bool> exists = asker.TopicExists(topic.name);
+      if (!exists) return exists.error();
+      if (*exists) break;
+      if (stop.load(std::memory_order_relaxed)) {
+        return {Code::kInterrupted, "interrupted while waiting for topic " + topic.name};
+      }
+      if (steady_clock::now() >= deadline) {
+        return Invalid("there is no topic '" + topic.name +
+                       "' to verify; --topic USUAL=OTHER says what yours is called");
+      }
+      if (!said && log) log("waiting for topic '" + topic.name + "'");
+      said = true;
+      std::this_thread::sleep_for(milliseconds(200));
+    }
+  }
+  return {};
+}
+
+class FileCollector : public Collector {
+ public:
+  // REQUIRES: one path per topic.
+  FileCollector(std::vector<Topic> topics, std::vector<std::string> paths)
+      : topics_(std::move(topics)), paths_(std::move(paths)) {}
+
+  Status Poll(milliseconds /*timeout*/, const Sink& sink) override {
+    if (at_end_) return {};
+    at_end_ = true;
+    for (std::size_t i = 0; i < topics_.size(); ++i) {
+      LineReader reader;
+      if (Status s = reader.Open(paths_[i]); !s.ok()) return s;
+      std::string_view line;
+      while (reader.Next(&line))
+        HandOn(topics_[i], static_cast<std::int64_t>(reader.lines()), line, sink);
+      if (!reader.status().ok()) return reader.status();
+    }
+    return {};
+  }
+
+  [[nodiscard]] bool at_end() const override { return at_end_; }
+  [[nodiscard]] milliseconds quiet_for() const override { return milliseconds(0); }
+  [[nodiscard]] std::optional<std::uint32_t> partitions(Kind /*input*/) const override {
+    return std::nullopt;
+  }
+
+ private:
+  void HandOn(const Topic& topic, std::int64_t number, std::string_view line, const Sink& sink) {
+    CollectedRecord record{topic.output, topic.input, 0, number, std::nullopt, line};
+    if (topic.output) Unwrap(&record);
+    sink(record);
+  }
+
+  // {"output":...,"key":...,"value":...} -> key and value. Anything else stays as it is.
+  void Unwrap(CollectedRecord* record) {
+    constexpr std::string_view kHead = R"({"output":)";
+    simdjson::dom::object line;
+    std::string_view output;
+    std::string_view key;
+    simdjson::dom::element value;
+    if (record->value.substr(0, kHead.size()) != kHead ||
+        parser_.parse(record->value.data(), record->value.size()).get(line) != simdjson::SUCCESS ||
+        line["output"].get(output) != simdjson::SUCCESS ||
+        output != kOutputNames[static_cast<unsigned>(*record->output)] ||
+        line["key"].get(key) != simdjson::SUCCESS ||
+        line["value"].get(value) != simdjson::SUCCESS) {
+      return;
+    }
+    value_ = simdjson::minify(value);
+    record->key = key;
+    record->value = value_;
+  }
+
+  std::vector<Topic> topics_;
+  std::vector<std::string> paths_;
+  bool at_end_ = false;
+  simdjson::dom::parser parser_;
+  std::string value_;  // of the latest line, unwrapped
+};
+
+}  // namespace
+
+Result<std::unique_ptr<Collector>> CollectFromKafka(const KafkaSource& source,
+                                                    CollectorTopics topics,
+                                                    const Collector::Log& log,
+                                                    const std::atomic<bool>& stop) {
+  Result<std::vector<Topic>> list = ListTopics(topics);
+  if (!list) return list.error();
+  KafkaReader::Options options{.brokers = source.brokers,
+                               .settings = source.settings,
+                               .topics = {},
+                               .connect_timeout = source.connect_timeout,
+                               .log = log};
+  {
+    KafkaReader asker(options);
+    if (Status s = asker.Open(stop); !s.ok()) return s;
+    if (Status s = WaitForTopics(asker, *list, source.topic_timeout, log, stop); !s.ok()) return s;
+  }
+  for (const Topic& topic : *list) {
+    std::vector<std::int64_t>& start = options.topics[topic.name];
+    const auto given = topics.starts.find(topic.name);
+    if (!topic.output && given != topics.starts.end()) start = given->second;
+  }
+  auto collector = std::make_unique<KafkaCollector>(std::move(options), std::move(*list));
+  if (Status s = collector->Open(stop); !s.ok()) return s;
+  return std::unique_ptr<Collector>(std::move(collector));
+}
+
+Result<std::unique_ptr<Collector>> CollectFromFiles(const std::string& folder,
+                                                    CollectorTopics topics) {
+  Result<std::vector<Topic>> list = ListTopics(topics);
+  if (!list) return list.error();
+  std::vector<std::string> paths;
+  for (const Topic& topic : *list) {
+    Result<std::string> path = FindEventFile(folder, topic.name);
+    if (!path) return path.error();
+    paths.push_back(std::move(*path));
+  }
+  return std::unique_ptr<Collector>(
+      std::make_unique<FileCollector>(std::move(*list), std::move(paths)));
+}
+
+}  // namespace playload

@@ -1,0 +1,82 @@
+// Collector: reads what is to be verified, from Kafka topics or from files, and hands on each
+// record with what it is: an output of the pipeline, or an event of an input topic.
+//
+// Threads: one thread at a time. Ownership: records live until the sink returns.
+// Errors: kInvalid (a topic or file that is not there), kUnreachable, kDestination, kInterrupted.
+
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "generator/base/status.h"
+#include "generator/event/record.h"
+#include "generator/verify/outputs.h"
+#include "transports/kafka/settings.h"
+
+namespace playload {
+
+struct CollectedRecord {
+  std::optional<OutputKind> output;  // absent: an event of `input`
+  Kind input = Kind::kPlayer;
+  std::int32_t partition = 0;
+  std::int64_t offset = 0;  // a file's: the line's number, from 1
+  std::optional<std::string_view> key;
+  std::string_view value;
+};
+
+// What to collect, and what the topics (or files) are called.
+struct CollectorTopics {
+  std::map<OutputKind, std::string> outputs;
+  std::map<Kind, std::string> inputs;
+  // Kafka: where to begin in a topic, per partition; at the beginning where nothing is said.
+  std::map<std::string, std::vector<std::int64_t>> starts;
+};
+
+class Collector {
+ public:
+  using Sink = std::function<void(const CollectedRecord&)>;
+  using Log = std::function<void(const std::string&)>;
+
+  virtual ~Collector() = default;
+
+  // Hands what is there to the sink; waits up to `timeout` for the first record.
+  virtual Status Poll(std::chrono::milliseconds timeout, const Sink& sink) = 0;
+  // Whether all that there is was handed on, as of the last Poll().
+  [[nodiscard]] virtual bool at_end() const = 0;
+  // Since the last record, or since the beginning; 0 for files, which do not grow.
+  [[nodiscard]] virtual std::chrono::milliseconds quiet_for() const = 0;
+  // How many partitions an input topic has; nullopt for files.
+  [[nodiscard]] virtual std::optional<std::uint32_t> partitions(Kind input) const = 0;
+};
+
+struct KafkaSource {
+  std::string brokers;
+  KafkaSettings settings;
+  std::chrono::milliseconds connect_timeout{30'000};
+  // How long topics that are not there may take to appear.
+  std::chrono::milliseconds topic_timeout{30'000};
+};
+
+// Connects, and waits for the topics.
+Result<std::unique_ptr<Collector>> CollectFromKafka(const KafkaSource& source,
+                                                    CollectorTopics topics,
+                                                    const Collector::Log& log,
+                                                    const std::atomic<bool>& stop);
+
+// Files DIR/<topic>.ndjson, plain or with .zst or .gz behind. A line of an output is a value, or
+// {"output":...,"key":...,"value":...} as `playload expect` prints them; a line of an input is an
+// event. Every file is looked for at once and read by the first Poll().
+Result<std::unique_ptr<Collector>> CollectFromFiles(const std::string& folder,
+                                                    CollectorTopics topics);
+
+}  // namespace playload

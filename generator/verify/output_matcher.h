@@ -1,0 +1,74 @@
+// OutputMatcher: what a correct pipeline must put out against what was put out, for the four
+// outputs of the reference pipeline. Both sides may be told in any interleaving: a verification may
+// read while the run goes on and make the expected side afterwards, or the other way round.
+//
+// How each output is matched (docs/verify.md says why):
+//   player-session-summaries  per player: how many; the content is always the same
+//   purchase-aggregates       per user, by transaction_count; totals compare as f64
+//   server-alerts             per server, by whole content; as often as expected, in any order
+//   fraud-alerts              per user: how many of each reason, those about currencies first
+// An id that is not one of this run is unexpected, or foreign when another run would write it.
+//
+// Memory: about 60 bytes a player, 200 bytes a user who buys, 16 bytes (32 at most, for room to
+// grow) for each purchase event and 32 (64) for each server alert; twice that for what does not
+// match. Threads: one thread at a time.
+
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "generator/oracle/oracle.h"
+#include "generator/verify/outputs.h"
+#include "generator/verify/produced.h"
+#include "generator/verify/verdict.h"
+
+namespace playload {
+
+class OutputMatcher {
+ public:
+  struct Options {
+    std::string id_prefix;  // of the run
+    // Whether a user's purchase events reach a pipeline in the order of the plan. They do when
+    // their topic is keyed by user. Otherwise (profile compat, keyed by transaction) totals and the
+    // point from which several currencies are known depend on the order: only what holds in every
+    // order is judged.
+    bool user_order = true;
+  };
+
+  explicit OutputMatcher(Options options);
+  ~OutputMatcher();
+  OutputMatcher(const OutputMatcher&) = delete;
+  OutputMatcher& operator=(const OutputMatcher&) = delete;
+
+  // The expected side, in plan order. `certain`: false for outputs of events that may or may not
+  // have arrived.
+  void ExpectSummary(std::uint64_t player, bool certain);
+  void ExpectPurchase(const PurchaseFacts& facts, const PurchaseOutputs& outputs);
+  // `alert`: the metric's line.
+  void ExpectServerAlert(std::string_view alert, bool certain);
+  // Whether an event of this user arrived is not known, so what comes of its purchases is not
+  // judged.
+  void DoNotJudge(std::uint64_t user);
+
+  // The produced side. `source`: a number for what keeps the records' order (a partition, a file).
+  void AddProduced(OutputKind output, std::int32_t source, std::optional<std::string_view> key,
+                   std::string_view value);
+
+  // How many certain expected outputs nothing has come for. Costs time when much is wrong.
+  [[nodiscard]] std::uint64_t Outstanding(OutputKind output) const;
+
+  // The judgement of what was told so far. May be asked again after more was told.
+  [[nodiscard]] Comparison Judge(OutputKind output) const;
+  // Users that are not judged.
+  [[nodiscard]] std::uint64_t not_judged() const;
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace playload

@@ -1,0 +1,69 @@
+// ProducedParser: reads the records of the four outputs, as any pipeline may write them: JSON with
+// spaces, fields in any order, numbers in any form (10, 10.0, 1e1).
+//
+// Threads: a value type, one thread at a time.
+
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "generator/oracle/fraud_rule.h"
+#include "generator/verify/outputs.h"
+
+namespace playload {
+
+struct ProducedRecord {
+  enum class Form {
+    kRegular,     // the documented fields with the documented types, and no others
+    kOdd,         // its user or server is known, but the record is not as documented
+    kForeign,     // of a run with another --id-prefix
+    kUnreadable,  // no JSON object, or nothing says whom it is about
+  };
+  Form form = Form::kUnreadable;
+  std::string why;           // for kOdd and kUnreadable
+  std::uint64_t number = 0;  // of the user or server; not for kForeign and kUnreadable
+
+  // By output. Of an odd record, what could be read.
+  FraudAlert reason = FraudAlert::kNone;  // fraud-alerts
+  double total_amount = 0;                // purchase-aggregates
+  std::uint32_t transaction_count = 0;    // purchase-aggregates
+  std::uint64_t content = 0;              // server-alerts: a hash over all fields' meaning
+  std::int64_t time_ns = -1;              // server-alerts: event_timestamp; -1: not readable
+  std::uint32_t latency = 0;              // server-alerts
+  std::uint16_t cpu_load = 0;             // server-alerts
+  std::uint16_t memory_usage = 0;         // server-alerts
+  std::string_view region, server_type;   // server-alerts; until the next Parse()
+};
+
+class ProducedParser {
+ public:
+  // `id_prefix`: of the run.
+  explicit ProducedParser(std::string_view id_prefix);
+  ~ProducedParser();
+  ProducedParser(ProducedParser&&) noexcept;
+
+  // A record without a key is about the id in its value; one with a key must have the same id in
+  // both. purchase-aggregates need the key, or the id as a further field `user_id`.
+  ProducedRecord Parse(OutputKind output, std::optional<std::string_view> key,
+                       std::string_view value);
+
+  [[nodiscard]] const IdForm& ids(OutputKind output) const {
+    return output == OutputKind::kServerAlerts ? server_ : player_;
+  }
+
+ private:
+  struct Impl;
+  IdForm player_;
+  IdForm server_;
+  std::unique_ptr<Impl> impl_;
+};
+
+inline constexpr const char* kReasonFrequent = "Too frequent transactions";
+inline constexpr const char* kReasonMulti = "Multiple currency transactions";
+
+}  // namespace playload

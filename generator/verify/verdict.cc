@@ -1,0 +1,148 @@
+#include "generator/verify/verdict.h"
+
+#include <algorithm>
+#include <cstdio>
+
+#include "generator/base/text.h"
+#include "generator/run/json_file.h"
+#include "generator/run/json_writer.h"
+
+namespace playload {
+
+namespace {
+
+constexpr int kVersion = 1;
+
+void WriteComparisons(const char* name, const std::vector<Comparison>& comparisons,
+                      JsonText* json) {
+  json->Key(name);
+  json->BeginObject();
+  for (const Comparison& c : comparisons) {
+    json->Key(c.name);
+    json->BeginObject();
+    json->Field("passed", c.passed());
+    json->Field("expected", c.expected);
+    json->Field("matched", c.matched);
+    for (unsigned f = 0; f < kFlaws; ++f) json->Field(kFlawNames[f], c.flaws[f]);
+    json->Field("may", c.may);
+    json->Field("foreign", c.foreign);
+    json->Key("examples");
+    json->BeginArray();
+    for (unsigned f = 0; f < kFlaws; ++f) {
+      for (const FlawExample& example : c.examples[f]) {
+        json->BeginObject();
+        json->Field("flaw", kFlawNames[f]);
+        json->Field("key", std::string_view(example.key));
+        json->Field("expected", std::string_view(example.expected));
+        json->Field("got", std::string_view(example.got));
+        json->EndObject();
+      }
+    }
+    json->EndArray();
+    json->EndObject();
+  }
+  json->EndObject();
+}
+
+// Rows of cells as columns: the first one to the left, numbers to the right.
+std::string Table(const std::vector<std::vector<std::string>>& rows) {
+  std::vector<std::size_t> widths;
+  for (const auto& row : rows) {
+    widths.resize(std::max(widths.size(), row.size()));
+    for (std::size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], row[i].size());
+  }
+  std::string text;
+  for (const auto& row : rows) {
+    for (std::size_t i = 0; i < row.size(); ++i) {
+      const std::string room(widths[i] - row[i].size(), ' ');
+      text += i == 0 ? row[i] + room : "  " + room + row[i];
+    }
+    text += '\n';
+  }
+  return text;
+}
+
+void AddRows(const std::vector<Comparison>& comparisons, bool uncertain, bool foreign,
+             std::vector<std::vector<std::string>>* rows) {
+  for (const Comparison& c : comparisons) {
+    std::vector<std::string> row = {c.name, FormatCount(c.expected), FormatCount(c.matched)};
+    for (const std::uint64_t count : c.flaws) row.push_back(FormatCount(count));
+    if (uncertain) row.push_back(FormatCount(c.may));
+    if (foreign) row.push_back(FormatCount(c.foreign));
+    rows->push_back(std::move(row));
+  }
+}
+
+std::string Examples(const Comparison& c, const FlawHistory& history) {
+  std::string text;
+  for (unsigned f = 0; f < kFlaws; ++f) {
+    if (c.examples[f].empty()) continue;
+    text += "\n" + c.name + ", " + kFlawNames[f] + ": " + FormatCount(c.flaws[f]);
+    text += c.examples[f].size() == kExamples ? "; the first examples\n" : "\n";
+    for (const FlawExample& example : c.examples[f]) {
+      text += "  " + (example.key.empty() ? std::string("(no key)") : example.key) + "\n";
+      if (!example.expected.empty()) text += "    expected: " + example.expected + "\n";
+      if (!example.got.empty()) text += "    got:      " + example.got + "\n";
+      if (!history) continue;
+      for (const std::string& line : history(c.name, example.key)) text += "      " + line + "\n";
+    }
+  }
+  return text;
+}
+
+}  // namespace
+
+bool Verdict::passed() const {
+  const auto good = [](const Comparison& c) { return c.passed(); };
+  return std::all_of(outputs.begin(), outputs.end(), good) &&
+         std::all_of(inputs.begin(), inputs.end(), good);
+}
+
+std::string VerdictJson(const Verdict& verdict) {
+  JsonText json;
+  json.BeginObject();
+  json.Field("version", kVersion);
+  json.Field("run_id", std::string_view(verdict.run_id));
+  json.Field("from", std::string_view(verdict.from));
+  json.Field("passed", verdict.passed());
+  WriteComparisons("outputs", verdict.outputs, &json);
+  WriteComparisons("inputs", verdict.inputs, &json);
+  json.Key("notes");
+  json.BeginArray();
+  for (const std::string& note : verdict.notes) json.Value(std::string_view(note));
+  json.EndArray();
+  json.EndObject();
+  return json.Text();
+}
+
+std::string VerdictText(const Verdict& verdict, const FlawHistory& history) {
+  bool uncertain = false;
+  bool foreign = false;
+  std::uint64_t flaws = 0;
+  for (const auto* comparisons : {&verdict.outputs, &verdict.inputs}) {
+    for (const Comparison& c : *comparisons) {
+      uncertain = uncertain || c.may > 0;
+      foreign = foreign || c.foreign > 0;
+      for (const std::uint64_t count : c.flaws) flaws += count;
+    }
+  }
+  std::vector<std::vector<std::string>> rows = {
+      {"", "expected", "matched", "missing", "unexpected", "duplicate", "wrong"}};
+  if (uncertain) rows[0].emplace_back("may");
+  if (foreign) rows[0].emplace_back("foreign");
+  AddRows(verdict.outputs, uncertain, foreign, &rows);
+  AddRows(verdict.inputs, uncertain, foreign, &rows);
+  std::string text = Table(rows);
+  for (const std::string& note : verdict.notes) text += "note: " + note + "\n";
+  for (const auto* comparisons : {&verdict.outputs, &verdict.inputs}) {
+    for (const Comparison& c : *comparisons) text += Examples(c, history);
+  }
+  return text +
+         (verdict.passed() ? "\npassed\n" : "\nFAILED: " + FormatCount(flaws) + " differences\n");
+}
+
+Status WriteVerdict(const std::string& run_dir, const Verdict& verdict) {
+  return WriteFileAtomically(run_dir + "/verdict.json", VerdictJson(verdict));
+}
+
+}  // namespace playload

@@ -1,0 +1,89 @@
+// Verdict: what the comparison of a run with what its pipeline produced has found, as numbers,
+// examples, a JSON document (verdict.json) and a text for people.
+//
+// For each output and input: expected = matched + missing + wrong, and what was read is
+// matched + wrong + unexpected + duplicate + may + foreign.
+//
+// Threads: value types and pure functions.
+
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "generator/base/status.h"
+
+namespace playload {
+
+enum class Flaw : std::uint8_t {
+  kMissing,     // expected, and nothing came for it
+  kUnexpected,  // came, and nothing calls for it
+  kDuplicate,   // came again
+  kWrong,       // came for an expected one, with other content or out of order
+};
+inline constexpr int kFlaws = 4;
+inline constexpr const char* kFlawNames[kFlaws] = {"missing", "unexpected", "duplicate", "wrong"};
+inline constexpr std::size_t kExamples = 10;  // kept of each
+
+struct FlawExample {
+  std::string key;
+  std::string expected;  // "" where nothing was
+  std::string got;       // "" where nothing came
+};
+
+// One output or one input topic.
+struct Comparison {
+  std::string name;
+  std::uint64_t expected = 0;  // certain ones only
+  std::uint64_t matched = 0;
+  std::array<std::uint64_t, kFlaws> flaws{};
+  // Came, and may have come or not: caused by events whose delivery is not known. Never a flaw.
+  std::uint64_t may = 0;
+  // Came, with ids of a run of another --id-prefix. Not judged.
+  std::uint64_t foreign = 0;
+  std::array<std::vector<FlawExample>, kFlaws> examples;
+
+  [[nodiscard]] std::uint64_t flaw(Flaw f) const { return flaws[static_cast<unsigned>(f)]; }
+  [[nodiscard]] bool passed() const {
+    for (const std::uint64_t count : flaws) {
+      if (count != 0) return false;
+    }
+    return true;
+  }
+  // Counts `times` of a flaw; `example` is asked for only while there are fewer than kExamples.
+  template <typename MakeExample>
+  void Add(Flaw f, std::uint64_t times, MakeExample example) {
+    if (times == 0) return;
+    const auto i = static_cast<unsigned>(f);
+    flaws[i] += times;
+    if (examples[i].size() < kExamples) examples[i].push_back(example());
+  }
+};
+
+struct Verdict {
+  std::string run_id;
+  std::string from;                 // where the outputs were read, without secrets
+  std::vector<Comparison> outputs;  // those that were asked for
+  std::vector<Comparison> inputs;   // with --inputs
+  // What a reader must know beside the numbers: events that failed, users that were not judged.
+  std::vector<std::string> notes;
+
+  [[nodiscard]] bool passed() const;
+};
+
+// verdict.json, indented, with a newline at its end.
+std::string VerdictJson(const Verdict& verdict);
+
+// The report for people: a table, then the examples of each flaw, each with the lines that
+// `history` gives for (output name, key); `history` may be empty.
+using FlawHistory =
+    std::function<std::vector<std::string>(const std::string& name, const std::string& key)>;
+std::string VerdictText(const Verdict& verdict, const FlawHistory& history);
+
+// RUN_DIR/verdict.json, replaced when it is there: a run may be verified again.
+Status WriteVerdict(const std::string& run_dir, const Verdict& verdict);
+
+}  // namespace playload

@@ -1,0 +1,70 @@
+// Verify: a run's events are made again from its manifest, the oracle says what a correct pipeline
+// must put out for those that arrived, and that is held against what a pipeline did put out. With
+// `inputs`, the input topics are held against the events themselves.
+//
+// It may be called while the run goes on: it reads from the start, and makes the expected side when
+// manifest.json says that the run is over. Nothing of the size of the stream is stored anywhere;
+// memory: see output_matcher.h and input_matcher.h.
+//
+// Threads: Verify() runs in the caller's thread, with `threads` workers while events are made
+// again; `stop` may be set by any other. Errors: kInvalid (no such run, another version, no such
+// topic or file, a run that does not end), kUnreachable, kDestination (reading failed),
+// kInterrupted. A pipeline that is wrong is no error: see Verdict::passed().
+
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <functional>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "generator/base/status.h"
+#include "generator/verify/outputs.h"
+#include "generator/verify/verdict.h"
+#include "transports/kafka/settings.h"
+
+namespace playload {
+
+struct VerifyOptions {
+  std::string run_dir;
+  std::string from;        // "kafka://host:port[,...]" or "file:DIR"
+  KafkaSettings settings;  // for kafka://
+  // Other names of the outputs' and inputs' topics (or files), by their usual name. Inputs are
+  // called as the run called them where nothing is said here.
+  std::map<std::string, std::string> topics;
+  // The outputs to verify. Empty: all four, or none with `inputs`.
+  std::vector<OutputKind> only;
+  bool inputs = false;
+  // Kafka: how long nothing may come before what is missing is called missing. While the run is not
+  // over, nothing coming for so long is an error.
+  std::chrono::milliseconds timeout{30'000};
+  std::chrono::milliseconds connect_timeout{30'000};
+  int threads = 1;
+  std::function<void(const std::string&)> log;  // what it is waiting for; may be empty
+};
+
+// What Verify() found.
+struct Verification {
+  Verdict verdict;
+  // The history of the users in the examples, for VerdictText().
+  FlawHistory history;
+};
+
+// Does not write verdict.json: WriteVerdict() does.
+Result<Verification> Verify(const VerifyOptions& options, const std::atomic<bool>& stop);
+
+// "fraud-alerts" -> kFraudAlerts; an error names the valid ones.
+Result<OutputKind> ParseOutputKind(std::string_view name);
+
+// What a correct pipeline must put out for a run, as lines {"output":...,"key":...,"value":{...}}
+// in the order of their cause; of all outputs, or of `only`. For a run with several destinations:
+// for the events that the first one got. `sink` gets whole lines and returns whether to go on. The
+// run must be over.
+Status Expect(const std::string& run_dir, std::optional<OutputKind> only, int threads,
+              const std::function<bool(std::string_view lines)>& sink);
+
+}  // namespace playload
