@@ -10,8 +10,8 @@
 namespace playload {
 namespace {
 
-// Event lines are repetitive: the fast levels already make a tenth of them, and the slow ones would
-// hold the load back. bench/transports has the numbers.
+// Event lines are repetitive: the fastest levels already make less than a tenth of them, and slower
+// ones would hold the load back (bench/transports-file).
 constexpr int kZstdLevel = 1;
 constexpr int kGzipLevel = 1;
 

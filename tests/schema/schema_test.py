@@ -1,0 +1,94 @@
+"""Holds the schemas that `playload schema` prints to the events that `playload run` writes.
+
+For each way to shape events: real events are valid, under a validator that is not ours, and broken
+ones are not. Options that change a field's form change its schema: the events of one form are not
+valid under the schema of another.
+
+Usage: schema_test.py PLAYLOAD
+"""
+
+import json
+import pathlib
+import subprocess
+import sys
+import tempfile
+
+import break_events
+import validate
+
+TOPICS = {"player": "player-events", "purchase": "purchase-events", "server": "server-metrics"}
+BROKEN = 10  # events of each kind and form that are broken in every way
+# What, scenario, how many events, options that `run` and `schema` share, options of `schema` alone.
+FORMS = (
+    ("as it is", "steady", 20_000, (), ()),
+    ("fraud and overload", "fraud-and-overload", 6_000, ("--id-prefix", "a-B9"), ()),
+    ("all event types", "steady", 4_000, ("--event-types", "extended"), ()),
+    ("milliseconds", "steady", 2_000, ("--timestamp-precision", "ms"), ()),
+    ("microseconds", "steady", 2_000, ("--timestamp-precision", "us"), ()),
+    ("naive", "steady", 2_000, ("--timestamp-precision", "naive"), ()),
+    ("compat", "compat", 4_000, (), ("--compat",)),
+)
+# Events of the one form, of a kind, are not all valid under the schema of the other.
+MISFITS = (
+    ("player", "milliseconds", "as it is"),
+    ("player", "as it is", "milliseconds"),
+    ("server", "microseconds", "milliseconds"),
+    ("server", "naive", "microseconds"),
+    ("purchase", "as it is", "naive"),
+    ("player", "fraud and overload", "as it is"),
+    ("purchase", "as it is", "fraud and overload"),
+    ("player", "all event types", "as it is"),
+    ("purchase", "compat", "as it is"),
+    ("purchase", "as it is", "compat"),
+)
+
+
+def run(*arguments: str) -> str:
+    done = subprocess.run(arguments, capture_output=True, text=True, timeout=100, check=False)
+    if done.returncode != 0:
+        sys.exit(f"{' '.join(arguments)} ended with {done.returncode}:\n{done.stderr[-2000:]}")
+    return done.stdout
+
+
+def check(script, *arguments: object) -> bool:
+    """Runs another script of this folder; it says what it found itself."""
+    sys.argv = [script.__name__, *map(str, arguments)]
+    return script.main() == 0
+
+
+def fits(schema: pathlib.Path, lines: pathlib.Path) -> bool:
+    checks = validate.validators(validate.read_schema(schema))
+    events = lines.read_text(encoding="ascii").splitlines()
+    return all(check.is_valid(json.loads(event)) for event in events for check in checks[:1])
+
+
+def main() -> int:
+    playload = sys.argv[1]
+    good = True
+    schemas: dict[tuple[str, str], pathlib.Path] = {}
+    events: dict[tuple[str, str], pathlib.Path] = {}
+    with tempfile.TemporaryDirectory(prefix="playload-schema-") as scratch:
+        for form, scenario, count, shared, only_schema in FORMS:
+            print(f"--- {form}", flush=True)
+            folder = pathlib.Path(scratch, form.replace(" ", "-"))
+            run(
+                *(playload, "run", scenario, "--events", str(count), "--seed", "1", "--quiet"),
+                *("--clock", "virtual", "--start", "2026-01-01T00:00:00Z", *shared),
+                *("--to", f"file:{folder}/events", "--run-dir", f"{folder}/run"),
+            )
+            for kind, topic in TOPICS.items():
+                schema = folder / f"{kind}.schema.json"
+                lines = folder / "events" / f"{topic}.ndjson"
+                schema.write_text(run(playload, "schema", kind, *shared, *only_schema))
+                good &= check(validate, schema, lines)
+                good &= check(break_events, schema, lines, BROKEN)
+                schemas[kind, form], events[kind, form] = schema, lines
+        for kind, form, other in MISFITS:
+            if fits(schemas[kind, other], events[kind, form]):
+                good = False
+                print(f"{kind} events {form!r} are all valid under the schema {other!r}")
+    return 0 if good else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
