@@ -243,6 +243,27 @@ TEST_CASE("Built-ins: fraud stays rare and buyers mostly honest, however long or
   }
 }
 
+// Without their incidents: what honest players alone set off, after some dozens of sessions at
+// every place. With lives as long as the personas' own it would be half of all purchases by then.
+TEST_CASE("Built-ins: honest players of the fraud scenarios stay under the threshold for life") {
+  for (const char* name : {"fraud-ring", "fraud-and-overload"}) {
+    CAPTURE(name);
+    Scenario honest = AtRate(Load(name), 50'000);
+    honest.fraud.clear();
+    const Observed observed = Observe(honest, 4'000'000);
+    std::uint64_t alerts = 0;
+    std::uint64_t alerted = 0;
+    for (const auto& [player, currencies] : observed.currencies_of) {
+      const auto [frequent, multi] = AlertsOf(currencies);
+      CHECK(multi == 0);
+      alerts += frequent;
+      alerted += frequent > 0 ? 1 : 0;
+    }
+    CHECK(alerts * 100 < observed.events[1] * 18);
+    CHECK(alerted * 100 < observed.currencies_of.size() * 8);
+  }
+}
+
 TEST_CASE("Fraud personas: every finished episode alerts, every near miss does not") {
   struct Case {
     const char* persona;

@@ -232,6 +232,16 @@ TEST_CASE("Scenario: what a file leaves out has the documented default") {
   CHECK(s.duration_ns == 0);
 }
 
+TEST_CASE("Scenario: `about` loses the line ends behind it, however YAML keeps them") {
+  for (const char* about :
+       {"about: A.", "about: >\n  A.", "about: |\n  A.", "about: |+\n  A.\n\n"}) {
+    CAPTURE(about);
+    const Result<Scenario> scenario = Parse(With(2, about));
+    REQUIRE_MESSAGE(scenario, scenario.error().message());
+    CHECK(scenario->about == "A.");
+  }
+}
+
 TEST_CASE("Scenario: the file that the errors below are made from is right") {
   const Result<Scenario> scenario = Parse(Good());
   CHECK_MESSAGE(scenario, scenario.error().message());
