@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cctype>
 #include <string_view>
 #include <thread>
 #include <utility>
@@ -49,6 +50,16 @@ bool IsTransient(rd_kafka_resp_err_t error) {
     default:
       return false;
   }
+}
+
+// Kafka's own rule; said here because a broker's answer to a bad name tells less.
+bool IsTopicName(std::string_view name) {
+  constexpr std::size_t kLongest = 249;
+  return !name.empty() && name.size() <= kLongest && name != "." && name != ".." &&
+         std::all_of(name.begin(), name.end(), [](char c) {
+           return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '.' || c == '_' ||
+                  c == '-';
+         });
 }
 
 }  // namespace
@@ -161,6 +172,9 @@ Status KafkaClient::WaitForBroker(milliseconds timeout, const std::atomic<bool>&
 Result<std::optional<int>> KafkaClient::Partitions(const std::string& topic,
                                                    const std::atomic<bool>& stop) {
   const std::string where = "topic '" + topic + "' at " + options_.brokers;
+  if (!IsTopicName(topic)) {
+    return Invalid("'" + topic + "' is no topic name: 1 to 249 of letters, digits, '.', '_', '-'");
+  }
   const KafkaTopic handle(rd_kafka_topic_new(handle_.get(), topic.c_str(), nullptr));
   if (handle == nullptr) {
     return Invalid(where + ": " + rd_kafka_err2str(rd_kafka_last_error()));

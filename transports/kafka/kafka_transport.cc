@@ -22,25 +22,8 @@ constexpr milliseconds kQuiet{1'000};  // after a fatal error: no report for so 
 constexpr seconds kInFlight{10};       // after a fatal error: answers on their way are waited for
 constexpr seconds kPurge{30};          // a purge is a matter of milliseconds
 constexpr milliseconds kMaxPause{2'000};  // between two rebuilds
-constexpr int kReportsAtOnce = 512;
-
-// What librdkafka carries for us with each record and hands back in its report.
-struct Opaque {
-  Kind kind;
-  bool maybe;  // an earlier attempt may have been written
-  Position position;
-
-  [[nodiscard]] void* Pack() const {
-    assert(position < (Position{1} << 61));
-    return reinterpret_cast<void*>(position << 3 | Position{maybe} << 2 |
-                                   static_cast<Position>(kind));
-  }
-  static Opaque Unpack(const void* packed) {
-    const auto bits = reinterpret_cast<std::uintptr_t>(packed);
-    return {static_cast<Kind>(bits & 3), (bits & 4) != 0, bits >> 3};
-  }
-};
-static_assert(sizeof(void*) == 8 && kKinds <= 4);
+constexpr std::size_t kReportsAtOnce = 512;
+constexpr std::size_t kSlotsAtOnce = 4096;
 
 struct EventDelete {
   void operator()(rd_kafka_event_t* event) const { rd_kafka_event_destroy(event); }
@@ -154,19 +137,38 @@ Status KafkaTransport::Open(const std::atomic<bool>& stop) {
   return {};
 }
 
-KafkaTransport::Produced KafkaTransport::ProduceOne(Kind kind, std::int32_t partition,
-                                                    std::int64_t timestamp_ms, std::string_view key,
-                                                    std::string_view value, Position position,
-                                                    bool maybe) {
-  rd_kafka_topic_t* topic = instance_.topics[static_cast<unsigned>(kind)].get();
+KafkaTransport::Slot* KafkaTransport::TakeSlot() {
+  // Pairs with the release in Take(): what the report thread read of the slots is read.
+  if (free_ == nullptr) free_ = given_back_.exchange(nullptr, std::memory_order_acquire);
+  if (free_ == nullptr) {
+    slots_.push_back(std::make_unique<Slot[]>(kSlotsAtOnce));
+    Slot* slots = slots_.back().get();
+    for (std::size_t i = 0; i < kSlotsAtOnce; ++i) {
+      slots[i].next = i + 1 < kSlotsAtOnce ? &slots[i + 1] : nullptr;
+    }
+    free_ = slots;
+  }
+  return std::exchange(free_, free_->next);
+}
+
+// Produces one record, with a slot of its own that remembers `what`.
+KafkaTransport::Produced KafkaTransport::ProduceOne(const Slot& what, std::int32_t partition,
+                                                    std::string_view key, std::string_view value) {
+  rd_kafka_topic_t* topic = instance_.topics[static_cast<unsigned>(what.kind)].get();
+  Slot* slot = TakeSlot();
+  *slot = what;
   // librdkafka only reads key and value, though its interface has no const. The tags are given
   // plainly because the macros that make them (RD_KAFKA_V_...) are C casts.
   const rd_kafka_resp_err_t error = rd_kafka_producev(
       instance_.handle.get(), RD_KAFKA_VTYPE_RKT, topic, RD_KAFKA_VTYPE_PARTITION, partition,
       RD_KAFKA_VTYPE_MSGFLAGS, RD_KAFKA_MSG_F_COPY, RD_KAFKA_VTYPE_VALUE,
       const_cast<char*>(value.data()), value.size(), RD_KAFKA_VTYPE_KEY,
-      const_cast<char*>(key.data()), key.size(), RD_KAFKA_VTYPE_TIMESTAMP, timestamp_ms,
-      RD_KAFKA_VTYPE_OPAQUE, (Opaque{kind, maybe, position}.Pack()), RD_KAFKA_VTYPE_END);
+      const_cast<char*>(key.data()), key.size(), RD_KAFKA_VTYPE_TIMESTAMP, what.timestamp_ms,
+      RD_KAFKA_VTYPE_OPAQUE, static_cast<void*>(slot), RD_KAFKA_VTYPE_END);
+  if (error != RD_KAFKA_RESP_ERR_NO_ERROR) {
+    slot->next = free_;
+    free_ = slot;
+  }
   switch (error) {
     case RD_KAFKA_RESP_ERR_NO_ERROR:
       return Produced::kYes;
@@ -176,7 +178,8 @@ KafkaTransport::Produced KafkaTransport::ProduceOne(Kind kind, std::int32_t part
       return Produced::kFatal;
     default:
       // Too large, the topic or the partition is gone: this event will never go.
-      deliveries_.Lost(maybe ? Fate::kUnknown : Fate::kFailed, kind, position, Reason(error));
+      deliveries_.Lost(what.maybe ? Fate::kUnknown : Fate::kFailed, what.kind, what.position,
+                       Reason(error));
       return Produced::kRefused;
   }
 }
@@ -196,8 +199,8 @@ std::uint32_t KafkaTransport::Offer(const Batch& batch, std::uint32_t from, std:
     const std::int64_t timestamp =
         options_.timestamp_ms ? std::max<std::int64_t>(1, options_.timestamp_ms(batch, i)) : 0;
     const Position position = batch.position(i);
-    const Produced produced = ProduceOne(kind, PartitionOf(key, partitions_[k]), timestamp, key,
-                                         batch.value(i), position, false);
+    const Produced produced = ProduceOne({position, timestamp, nullptr, kind, false},
+                                         PartitionOf(key, partitions_[k]), key, batch.value(i));
     if (produced == Produced::kFull || produced == Produced::kFatal) {
       full = produced == Produced::kFull;
       break;
@@ -333,6 +336,13 @@ bool KafkaTransport::Take(milliseconds timeout) {
       while ((n = rd_kafka_event_message_array(event.get(), reports.data(), reports.size())) > 0) {
         for (std::size_t i = 0; i < n; ++i) OnReport(*reports[i], now_ns);
       }
+      if (chain_ != nullptr) {
+        chain_last_->next = given_back_.load(std::memory_order_relaxed);
+        while (!given_back_.compare_exchange_weak(chain_last_->next, chain_,
+                                                  std::memory_order_release)) {
+        }
+        chain_ = chain_last_ = nullptr;
+      }
       waiting_since_ = now;
       break;
     }
@@ -362,33 +372,39 @@ bool KafkaTransport::Take(milliseconds timeout) {
   return true;
 }
 
+void KafkaTransport::GiveBack(Slot* slot) {
+  slot->next = chain_;
+  if (chain_ == nullptr) chain_last_ = slot;
+  chain_ = slot;
+}
+
 void KafkaTransport::OnReport(const rd_kafka_message_t& message, std::int64_t now_ns) {
-  const Opaque opaque = Opaque::Unpack(message._private);
-  const auto k = static_cast<unsigned>(opaque.kind);
+  auto* slot = static_cast<Slot*>(message._private);
+  const Slot what = *slot;
+  GiveBack(slot);
   if (message.err == RD_KAFKA_RESP_ERR_NO_ERROR ||
       rd_kafka_message_status(&message) == RD_KAFKA_MSG_STATUS_PERSISTED) {
     const std::int64_t latency_us = rd_kafka_message_latency(&message);
-    deliveries_.Acked(opaque.kind, opaque.position, now_ns,
+    deliveries_.Acked(what.kind, what.position, now_ns,
                       latency_us < 0 ? -1 : now_ns - latency_us * 1'000);
-    settled_[k].fetch_add(1);
+    settled_[static_cast<unsigned>(what.kind)].fetch_add(1);
     rebuilds_without_ack_ = 0;
     return;
   }
   const bool maybe =
-      opaque.maybe || rd_kafka_message_status(&message) != RD_KAFKA_MSG_STATUS_NOT_PERSISTED;
+      what.maybe || rd_kafka_message_status(&message) != RD_KAFKA_MSG_STATUS_NOT_PERSISTED;
   CheckFatal();
   if (fatal_.empty() || abandon_) {
     const bool purged = message.err == RD_KAFKA_RESP_ERR__PURGE_QUEUE ||
                         message.err == RD_KAFKA_RESP_ERR__PURGE_INFLIGHT;
-    Lose(opaque.kind, opaque.position, maybe,
+    Lose(what.kind, what.position, maybe,
          purged && !abandon_reason_.empty() ? abandon_reason_ : Reason(message.err));
     return;
   }
-  rd_kafka_timestamp_type_t type = RD_KAFKA_TIMESTAMP_NOT_AVAILABLE;
-  backlog_.push_back({.position = opaque.position,
-                      .timestamp_ms = rd_kafka_message_timestamp(&message, &type),
+  backlog_.push_back({.position = what.position,
+                      .timestamp_ms = what.timestamp_ms,
                       .partition = message.partition,
-                      .kind = opaque.kind,
+                      .kind = what.kind,
                       .maybe = maybe,
                       .key = {static_cast<const char*>(message.key), message.key_len},
                       .value = {static_cast<const char*>(message.payload), message.len}});
@@ -487,8 +503,8 @@ void KafkaTransport::Resend() {
   std::uint64_t duplicates = 0;
   for (; backlog_next_ < backlog_.size(); ++backlog_next_) {
     const Pending& p = backlog_[backlog_next_];
-    const Produced produced =
-        ProduceOne(p.kind, p.partition, p.timestamp_ms, p.key, p.value, p.position, p.maybe);
+    const Produced produced = ProduceOne({p.position, p.timestamp_ms, nullptr, p.kind, p.maybe},
+                                         p.partition, p.key, p.value);
     if (produced == Produced::kFull) break;
     if (produced == Produced::kFatal) {
       CheckFatal();

@@ -94,6 +94,15 @@ class KafkaTransport : public Transport {
     std::array<KafkaTopic, kKinds> topics;  // destroyed before handle
     KafkaQueue events;                      // destroyed before handle
   };
+  // What is remembered of each event that librdkafka holds: its opaque points to one. (A record
+  // that comes back failed has no timestamp any more.)
+  struct Slot {
+    Position position;
+    std::int64_t timestamp_ms;
+    Slot* next;  // while it is free
+    Kind kind;
+    bool maybe;  // an earlier attempt may have been written
+  };
   // An event that came back and is to be sent again.
   struct Pending {
     Position position;
@@ -108,8 +117,9 @@ class KafkaTransport : public Transport {
 
   Status MakeInstance(Instance* out) const;
   void DestroyInstance();
-  Produced ProduceOne(Kind kind, std::int32_t partition, std::int64_t timestamp_ms,
-                      std::string_view key, std::string_view value, Position position, bool maybe);
+  Produced ProduceOne(const Slot& what, std::int32_t partition, std::string_view key,
+                      std::string_view value);
+  Slot* TakeSlot();
   // What is accepted and has no fate yet. Below 0 for a moment while Offer() runs.
   [[nodiscard]] std::int64_t OpenEvents() const;
   // Sender thread: false when the deadline or `hurry` came first.
@@ -122,6 +132,7 @@ class KafkaTransport : public Transport {
   void ReportLoop();
   bool Take(std::chrono::milliseconds timeout);
   void OnReport(const rd_kafka_message_s& message, std::int64_t now_ns);
+  void GiveBack(Slot* slot);
   void CheckFatal();
   void Lose(Kind kind, Position position, bool maybe, const std::string& reason);
   void Rebuild();
@@ -156,6 +167,14 @@ class KafkaTransport : public Transport {
   Status close_status_;
   std::array<Position, kKinds> last_accepted_{};
   std::int64_t full_since_ns_ = -1;
+
+  // Slots are taken by whoever may produce (the sender, or the report thread while held_ is set)
+  // and given back by the report thread, a chain per batch of reports: whole chains change hands.
+  std::vector<std::unique_ptr<Slot[]>> slots_;
+  Slot* free_ = nullptr;
+  std::atomic<Slot*> given_back_{nullptr};
+  Slot* chain_ = nullptr;  // report thread: to be given back
+  Slot* chain_last_ = nullptr;
 
   // Report thread.
   std::vector<Pending> backlog_;  // to be sent again from backlog_next_ on, by position

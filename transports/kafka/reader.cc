@@ -52,14 +52,26 @@ struct KafkaReader::Impl {
   explicit Impl(Options given) : options(std::move(given)) {}
   ~Impl() { Close(); }
 
+  [[nodiscard]] KafkaClient::Options ClientOptions() const {
+    KafkaClient::Options out;
+    out.brokers = options.brokers;
+    out.settings = options.settings;
+    out.role = KafkaSettings::Role::kConsumer;
+    out.log = options.log;
+    return out;
+  }
   Status Assign(const std::atomic<bool>& stop);
   Status OnError(const rd_kafka_message_t& message);
   void Release();
   void Close();
-  Result<int> PartitionsOf(const std::string& topic);
+  Result<KafkaClient*> Asker();
+  Result<KafkaClient::Range> Ask(const std::string& topic);
 
   const Options options;
   std::unique_ptr<KafkaClient> client;
+  // For questions while `client` reads: a broker answers the requests of a connection in turn, and
+  // one that waits for records holds up all behind it.
+  std::unique_ptr<KafkaClient> asker;
   KafkaQueue queue;
   std::map<std::string, Topic, std::less<>> topics;
   std::vector<rd_kafka_message_t*> messages = std::vector<rd_kafka_message_t*>(kBatch);
@@ -154,24 +166,35 @@ void KafkaReader::Impl::Close() {
     (void)rd_kafka_consumer_close(client->handle());
   }
   client.reset();
+  asker.reset();
 }
 
-Result<int> KafkaReader::Impl::PartitionsOf(const std::string& topic) {
+Result<KafkaClient*> KafkaReader::Impl::Asker() {
   if (client == nullptr) return Status(Code::kInternal, "the Kafka reader is not open");
+  if (asker == nullptr) {
+    auto made = KafkaClient::Make(ClientOptions());
+    if (!made) return made.error();
+    asker = std::move(*made);
+    const std::atomic<bool> stop{false};
+    if (Status s = asker->WaitForBroker(options.connect_timeout, stop); !s.ok()) return s;
+  }
+  return asker.get();
+}
+
+Result<KafkaClient::Range> KafkaReader::Impl::Ask(const std::string& topic) {
+  auto client_to_ask = Asker();
+  if (!client_to_ask) return client_to_ask.error();
   const std::atomic<bool> stop{false};
-  return client->EnsureTopic(topic, std::nullopt, stop);
+  auto found = (*client_to_ask)->EnsureTopic(topic, std::nullopt, stop);
+  if (!found) return found.error();
+  return (*client_to_ask)->Offsets(topic, *found);
 }
 
 KafkaReader::KafkaReader(Options options) : impl_(std::make_unique<Impl>(std::move(options))) {}
 KafkaReader::~KafkaReader() = default;
 
 Status KafkaReader::Open(const std::atomic<bool>& stop) {
-  KafkaClient::Options options;
-  options.brokers = impl_->options.brokers;
-  options.settings = impl_->options.settings;
-  options.role = KafkaSettings::Role::kConsumer;
-  options.log = impl_->options.log;
-  auto client = KafkaClient::Make(std::move(options));
+  auto client = KafkaClient::Make(impl_->ClientOptions());
   if (!client) return client.error();
   impl_->client = std::move(*client);
   if (Status s = impl_->client->WaitForBroker(impl_->options.connect_timeout, stop); !s.ok()) {
@@ -265,25 +288,22 @@ KafkaReader::Offsets KafkaReader::positions(const std::string& topic) const {
 }
 
 Result<bool> KafkaReader::TopicExists(const std::string& topic) {
-  if (impl_->client == nullptr) return Status(Code::kInternal, "the Kafka reader is not open");
+  auto asker = impl_->Asker();
+  if (!asker) return asker.error();
   const std::atomic<bool> stop{false};
-  auto found = impl_->client->Partitions(topic, stop);
+  auto found = (*asker)->Partitions(topic, stop);
   if (!found) return found.error();
   return found->has_value();
 }
 
 Result<KafkaReader::Offsets> KafkaReader::EndOffsets(const std::string& topic) {
-  auto partitions = impl_->PartitionsOf(topic);
-  if (!partitions) return partitions.error();
-  auto range = impl_->client->Offsets(topic, *partitions);
+  auto range = impl_->Ask(topic);
   if (!range) return range.error();
   return std::move(range->end);
 }
 
 Result<KafkaReader::Offsets> KafkaReader::BeginOffsets(const std::string& topic) {
-  auto partitions = impl_->PartitionsOf(topic);
-  if (!partitions) return partitions.error();
-  auto range = impl_->client->Offsets(topic, *partitions);
+  auto range = impl_->Ask(topic);
   if (!range) return range.error();
   return std::move(range->begin);
 }

@@ -23,13 +23,14 @@ constexpr std::string_view kHidden = "***";
 constexpr std::uint64_t kMessageOverheadBytes = 185;
 
 // docs/kafka.md says why each of these is what it is.
-constexpr std::array<std::pair<const char*, const char*>, 12> kDefaults = {{
+constexpr std::array<std::pair<const char*, const char*>, 13> kDefaults = {{
     {"acks", "all"},
     {"allow.auto.create.topics", "false"},
     {"auto.offset.reset", "error"},
     {"client.id", "playload"},
     {"compression.type", "lz4"},
     {"enable.idempotence", "true"},
+    {"fetch.wait.max.ms", "100"},
     {"linger.ms", "20"},
     {"message.timeout.ms", "0"},
     {"queue.buffering.max.messages", "250000"},
@@ -142,8 +143,11 @@ Result<std::string> ParseHostPort(std::string_view text) {
     if (end == std::string_view::npos) return Invalid("'" + std::string(text) + "' has no ']'");
     host = text.substr(0, end + 1);
     const std::string_view address = host.substr(1, host.size() - 2);
-    if (address.empty() ||
-        address.find_first_not_of("0123456789abcdefABCDEF:.%") != std::string_view::npos) {
+    const auto good = [](char c) {
+      return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == ':' || c == '.' || c == '%';
+    };
+    if (address.find(':') == std::string_view::npos ||
+        !std::all_of(address.begin(), address.end(), good)) {
       return Invalid("'" + std::string(host) + "' is no IPv6 address");
     }
     text.remove_prefix(end + 1);
@@ -173,6 +177,16 @@ Result<std::string> ParseHostPort(std::string_view text) {
     return Invalid("'" + std::string(port) + "' is no port; give 1 to 65535");
   }
   return std::string(host) + ":" + std::to_string(number);
+}
+
+// `text` without the value of a secret property.
+std::string Without(std::string text, std::string_view name, const std::string& value) {
+  if (!KafkaSettings::IsSecret(name) || value.empty()) return text;
+  for (std::size_t at = text.find(value); at != std::string::npos;
+       at = text.find(value, at + kHidden.size())) {
+    text.replace(at, value.size(), kHidden);
+  }
+  return text;
 }
 
 bool IsTrue(std::string_view value) {
@@ -274,7 +288,7 @@ Status KafkaSettings::Put(const std::string& name, const std::string& value,
   std::array<char, 512> error{};
   if (rd_kafka_conf_set(probe.get(), name.c_str(), value.c_str(), error.data(), error.size()) !=
       RD_KAFKA_CONF_OK) {
-    return Invalid(at + (IsSecret(name) ? "invalid value of '" + name + "'" : error.data()));
+    return Invalid(at + "invalid value of '" + name + "': " + Without(error.data(), name, value));
   }
   const auto old = settings_.find(canonical);
   if (old != settings_.end() && old->second.where == where && old->second.where != "default") {
@@ -403,9 +417,8 @@ Result<KafkaConf> KafkaSettings::Conf(Role role, const std::string& brokers) con
     const auto property = Properties().find(setting.name);
     if (property != Properties().end() && property->second.scope == foreign) continue;
     if (!set(setting.name.c_str(), setting.value.c_str())) {
-      return Invalid(setting.where + ": " +
-                     (IsSecret(setting.name) ? "invalid value of '" + setting.name + "'"
-                                             : std::string(error.data())));
+      return Invalid(setting.where + ": invalid value of '" + setting.name +
+                     "': " + Without(error.data(), setting.name, setting.value));
     }
   }
   if (!set("bootstrap.servers", brokers.c_str())) return Invalid(error.data());
@@ -429,11 +442,7 @@ std::vector<std::pair<std::string, std::string>> KafkaSettings::Redacted() const
 
 std::string KafkaSettings::Scrub(std::string text) const {
   for (const auto& [canonical, setting] : settings_) {
-    if (!IsSecret(setting.name) || setting.value.empty()) continue;
-    for (std::size_t at = text.find(setting.value); at != std::string::npos;
-         at = text.find(setting.value, at + kHidden.size())) {
-      text.replace(at, setting.value.size(), kHidden);
-    }
+    text = Without(std::move(text), setting.name, setting.value);
   }
   return text;
 }

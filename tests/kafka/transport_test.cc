@@ -1,0 +1,439 @@
+#include <doctest/doctest.h>
+#include <librdkafka/rdkafka.h>
+#include <librdkafka/rdkafka_mock.h>
+
+#include <functional>
+#include <thread>
+
+#include "kafka_fixture.h"
+#include "transports/kafka/kafka_transport.h"
+
+namespace playload {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+constexpr int kProduce = 0;  // Kafka's numbers of the requests
+constexpr int kInitProducerId = 22;
+
+std::unique_ptr<EmbeddedKafka> StartCluster() {
+  auto made = EmbeddedKafka::Start(kAllTopics, 6);
+  REQUIRE_MESSAGE(made.has_value(), made.error().message());
+  return std::move(*made);
+}
+
+// Waits for what another thread does; the limit is only there to end a test that fails.
+bool Eventually(const std::function<bool()>& done) {
+  const auto limit = Soon();
+  while (!done()) {
+    if (std::chrono::steady_clock::now() > limit) return false;
+    std::this_thread::sleep_for(milliseconds(2));
+  }
+  return true;
+}
+
+const std::atomic<bool> kNo{false};
+const std::vector<std::string> kFastReconnect = {"reconnect.backoff.ms=10",
+                                                 "reconnect.backoff.max.ms=50"};
+
+}  // namespace
+
+TEST_CASE("KafkaTransport: every event arrives with its key, value, partition and timestamp") {
+  const auto cluster = StartCluster();
+  LogLines log;
+  Deliveries deliveries(nullptr);
+  KafkaTransport transport(TestOptions(cluster->bootstrap(), &log), &deliveries);
+  const Status opened = transport.Open(kNo);
+  REQUIRE_MESSAGE(opened.ok(), opened.message());
+  CHECK(transport.name() == "kafka://" + cluster->bootstrap());
+  CHECK(transport.start_offsets().size() == 7);
+  CHECK(transport.start_offsets().at("player-events") == std::vector<std::int64_t>(6, 0));
+  for (std::uint64_t first = 0; first < 9'600; first += 960) {
+    CHECK(OfferAll(transport, deliveries, MakeBatch(first, 960)) == 960);
+  }
+  CHECK(transport.Flush(Soon(), kNo).ok());
+  CHECK(transport.failed().ok());
+  CHECK(Sum(deliveries, Fate::kAcked) == 9'600);  // known before Close()
+  CHECK(transport.Close().ok());
+  CHECK(transport.Close().ok());
+  CheckAddsUp(deliveries);
+  CHECK(deliveries.fate(Fate::kAcked, Kind::kPurchase) == 3'200);
+  CHECK(deliveries.latency_from_send().count() == 9'600);
+  CHECK(deliveries.counters().empty());
+  CheckArrived(cluster->bootstrap(), 9'600, false);
+  CHECK_MESSAGE(log.lines().empty(), log.lines().front());
+
+  // A second run begins where this one ended.
+  Deliveries second_deliveries(nullptr);
+  KafkaTransport second(TestOptions(cluster->bootstrap()), &second_deliveries);
+  REQUIRE(second.Open(kNo).ok());
+  std::int64_t sum = 0;
+  for (const std::int64_t offset : second.start_offsets().at("player-events")) sum += offset;
+  CHECK(sum == 3'200);
+}
+
+TEST_CASE("KafkaTransport: the embedded broker has the run's and the pipeline's topics") {
+  Deliveries deliveries(nullptr);
+  KafkaTransport::Options options = TestOptions("");
+  options.address = {"", true};
+  options.topics[0] = "my-players";
+  KafkaTransport transport(options, &deliveries);
+  CHECK(transport.name() == "kafka://embedded");
+  REQUIRE(transport.Open(kNo).ok());
+  REQUIRE(transport.embedded() != nullptr);
+  CHECK(transport.bootstrap().find("127.0.0.1:") == 0);
+  CHECK(transport.start_offsets().count("my-players") == 1);
+  CHECK(transport.start_offsets().count("player-events") == 0);
+  CHECK(transport.start_offsets().at("fraud-alerts").size() == 6);
+  CHECK(OfferAll(transport, deliveries, MakeBatch(0, 96)) == 96);
+  CHECK(transport.Flush(Soon(), kNo).ok());
+  CHECK(transport.Close().ok());
+  // It lives on, for who reads what the pipeline made of it.
+  auto all = ReadAll(transport.bootstrap(), {"my-players"});
+  std::size_t n = 0;
+  for (const auto& [partition, records] : all["my-players"]) n += records.size();
+  CHECK(n == 32);
+}
+
+TEST_CASE("KafkaTransport: a full queue takes fewer, loses nothing and is counted") {
+  const auto cluster = StartCluster();
+  Deliveries deliveries(nullptr);
+  KafkaTransport transport(
+      TestOptions(cluster->bootstrap(), nullptr, {"queue.buffering.max.messages=100"}),
+      &deliveries);
+  REQUIRE(transport.Open(kNo).ok());
+  rd_kafka_mock_broker_set_rtt(cluster->cluster(), 1, 50);
+  const Batch batch = MakeBatch(0, 960);
+  const std::uint32_t first = transport.Offer(batch, 0, batch.count);
+  CHECK(first == 100);
+  for (std::uint32_t i = 0; i < first; ++i) deliveries.Generated(batch.events[i].kind, 1);
+  std::uint32_t taken = first;
+  while (taken < batch.count) {
+    const std::uint32_t n = transport.Offer(batch, taken, batch.count);
+    CHECK(n <= 100);
+    for (std::uint32_t i = taken; i < taken + n; ++i) {
+      deliveries.Generated(batch.events[i].kind, 1);
+    }
+    taken += n;
+    if (n == 0) std::this_thread::sleep_for(milliseconds(1));
+  }
+  CHECK(transport.Flush(Soon(), kNo).ok());
+  CHECK(transport.Close().ok());
+  CheckAddsUp(deliveries);
+  CHECK(Sum(deliveries, Fate::kAcked) == 960);
+  CHECK(deliveries.counters().at("queue_full") >= 1);
+  CHECK(deliveries.counters().at("queue_full_ns") > 0);
+  CheckArrived(cluster->bootstrap(), 960, false);
+}
+
+TEST_CASE("KafkaTransport: waits for a broker that comes later, and says so") {
+  const auto cluster = StartCluster();
+  rd_kafka_mock_broker_set_down(cluster->cluster(), 1);
+  LogLines log;
+  Deliveries deliveries(nullptr);
+  KafkaTransport::Options options = TestOptions(cluster->bootstrap(), &log);
+  options.log = [&](const std::string& line) {
+    log.Add(line);
+    if (log.Count("waiting for Kafka") == 2) rd_kafka_mock_broker_set_up(cluster->cluster(), 1);
+  };
+  KafkaTransport transport(options, &deliveries);
+  const Status opened = transport.Open(kNo);
+  REQUIRE_MESSAGE(opened.ok(), opened.message());
+  CHECK(log.Count("waiting for Kafka at " + cluster->bootstrap() + " ... ") >= 2);
+  CHECK(OfferAll(transport, deliveries, MakeBatch(0, 96)) == 96);
+  CHECK(transport.Flush(Soon(), kNo).ok());
+  CHECK(transport.Close().ok());
+  CHECK(Sum(deliveries, Fate::kAcked) == 96);
+}
+
+TEST_CASE("KafkaTransport: nobody there, a wrong host and Ctrl-C end the wait") {
+  Deliveries deliveries(nullptr);
+  for (const char* brokers : {"127.0.0.1:1", "no-such-host.invalid:9092"}) {
+    KafkaTransport::Options options = TestOptions(brokers);
+    options.connect_timeout = milliseconds(500);
+    KafkaTransport transport(options, &deliveries);
+    const Status s = transport.Open(kNo);
+    CHECK(s.code() == Code::kUnreachable);
+    CAPTURE(s.message());
+    CHECK(s.message().find(brokers) != std::string::npos);
+    CHECK(s.message().find("did not answer within") != std::string::npos);
+    CHECK(transport.Offer(MakeBatch(0, 16), 0, 16) == 0);
+    CHECK(transport.Close().ok());
+  }
+  std::atomic<bool> stop{false};
+  KafkaTransport::Options options = TestOptions("127.0.0.1:1");
+  options.connect_timeout = seconds(600);
+  options.log = [&stop](const std::string&) { stop = true; };
+  KafkaTransport transport(options, &deliveries);
+  CHECK(transport.Open(stop).code() == Code::kInterrupted);
+}
+
+TEST_CASE("KafkaTransport: a missing topic is named, with what to do") {
+  const auto cluster = StartCluster();
+  // The mock broker makes a topic that is asked for; told not to, it answers as a real one.
+  rd_kafka_mock_topic_set_error(cluster->cluster(), "my-topic",
+                                RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART);
+  Deliveries deliveries(nullptr);
+  KafkaTransport::Options options = TestOptions(cluster->bootstrap());
+  options.topics[1] = "my-topic";
+  KafkaTransport transport(options, &deliveries);
+  const Status s = transport.Open(kNo);
+  CHECK(s.code() == Code::kInvalid);
+  CHECK(s.message() == "topic 'my-topic' does not exist at " + cluster->bootstrap() +
+                           ": create it or use --create-topics partitions=6,replication=1");
+
+  rd_kafka_mock_topic_set_error(cluster->cluster(), "my-topic",
+                                RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED);
+  KafkaTransport denied(options, &deliveries);
+  const Status d = denied.Open(kNo);
+  CHECK(d.code() == Code::kInvalid);
+  CHECK(d.message().find("my-topic") != std::string::npos);
+  CHECK(d.message().find("authorization failed") != std::string::npos);
+
+  options.topics[1] = "not a topic";
+  KafkaTransport wrong(options, &deliveries);
+  const Status w = wrong.Open(kNo);
+  CHECK(w.code() == Code::kInvalid);
+  CHECK(w.message().find("not a topic") != std::string::npos);
+}
+
+// The mock broker detects no duplicates (a real one does), so these are allowed here.
+TEST_CASE("KafkaTransport: a broker that comes and goes costs nothing") {
+  const auto cluster = StartCluster();
+  LogLines log;
+  Deliveries deliveries(nullptr);
+  KafkaTransport transport(TestOptions(cluster->bootstrap(), &log, kFastReconnect), &deliveries);
+  REQUIRE(transport.Open(kNo).ok());
+  std::uint64_t n = 0;
+  for (int round = 0; round < 10; ++round) {
+    CHECK(OfferAll(transport, deliveries, MakeBatch(n, 480)) == 480);
+    n += 480;
+    rd_kafka_mock_broker_set_down(cluster->cluster(), 1);
+    CHECK(OfferAll(transport, deliveries, MakeBatch(n, 480)) == 480);
+    n += 480;
+    rd_kafka_mock_broker_set_up(cluster->cluster(), 1);
+    if (round % 2 == 0) {
+      CHECK(Eventually([&] { return Sum(deliveries, Fate::kAcked) == n; }));
+    }
+  }
+  CHECK(transport.Flush(Soon(), kNo).ok());
+  CHECK(transport.Close().ok());
+  CheckAddsUp(deliveries);
+  CHECK(Sum(deliveries, Fate::kAcked) == n);
+  CheckArrived(cluster->bootstrap(), n, true);
+}
+
+TEST_CASE("KafkaTransport: while no broker is there events wait, and it says so") {
+  const auto cluster = StartCluster();
+  LogLines log;
+  Deliveries deliveries(nullptr);
+  KafkaTransport transport(TestOptions(cluster->bootstrap(), &log, kFastReconnect), &deliveries);
+  REQUIRE(transport.Open(kNo).ok());
+  rd_kafka_mock_broker_set_down(cluster->cluster(), 1);
+  CHECK(OfferAll(transport, deliveries, MakeBatch(0, 96)) == 96);
+  CHECK(Eventually([&] { return log.Count("waiting for Kafka at ") >= 2; }));
+  CHECK(log.Count("96 events are kept") >= 1);
+  rd_kafka_mock_broker_set_up(cluster->cluster(), 1);
+  CHECK(transport.Flush(Soon(), kNo).ok());
+  CHECK(Eventually([&] { return log.Count("acknowledges again") == 1; }));
+  CHECK(transport.Close().ok());
+  CHECK(Sum(deliveries, Fate::kAcked) == 96);
+  CHECK(transport.failed().ok());
+}
+
+TEST_CASE("KafkaTransport: errors that pass are retried, in order") {
+  const auto cluster = StartCluster();
+  Deliveries deliveries(nullptr);
+  KafkaTransport transport(TestOptions(cluster->bootstrap(), nullptr, {"retry.backoff.ms=1"}),
+                           &deliveries);
+  REQUIRE(transport.Open(kNo).ok());
+  for (int i = 0; i < 10; ++i) {
+    rd_kafka_mock_push_request_errors(cluster->cluster(), kProduce, 2,
+                                      RD_KAFKA_RESP_ERR_NOT_ENOUGH_REPLICAS,
+                                      RD_KAFKA_RESP_ERR_NOT_LEADER_FOR_PARTITION);
+    CHECK(OfferAll(transport, deliveries, MakeBatch(static_cast<std::uint64_t>(i) * 480, 480)) ==
+          480);
+  }
+  CHECK(transport.Flush(Soon(), kNo).ok());
+  CHECK(transport.Close().ok());
+  CheckAddsUp(deliveries);
+  CHECK(Sum(deliveries, Fate::kAcked) == 4'800);
+  CheckArrived(cluster->bootstrap(), 4'800, true);
+}
+
+TEST_CASE(
+    "KafkaTransport: a fatal error makes a new producer, which sends the rest again in order") {
+  const auto cluster = StartCluster();
+  LogLines log;
+  Deliveries deliveries(nullptr);
+  KafkaTransport transport(TestOptions(cluster->bootstrap(), &log), &deliveries);
+  REQUIRE(transport.Open(kNo).ok());
+  std::uint64_t n = 0;
+  for (int round = 0; round < 3; ++round) {
+    rd_kafka_mock_push_request_errors(cluster->cluster(), kProduce, 1,
+                                      RD_KAFKA_RESP_ERR_OUT_OF_ORDER_SEQUENCE_NUMBER);
+    CHECK(OfferAll(transport, deliveries, MakeBatch(n, 960)) == 960);
+    n += 960;
+    CHECK(Eventually([&] { return Sum(deliveries, Fate::kAcked) == n; }));
+  }
+  CHECK(OfferAll(transport, deliveries, MakeBatch(n, 960)) == 960);
+  n += 960;
+  CHECK(transport.Flush(Soon(), kNo).ok());
+  CHECK(transport.failed().ok());
+  CHECK(transport.Close().ok());
+  CheckAddsUp(deliveries);
+  CHECK(Sum(deliveries, Fate::kAcked) == n);
+  CHECK(deliveries.counters().at("producer_rebuilds") == 3);
+  CHECK(deliveries.counters().at("resent") >= 1);
+  CHECK(log.Count("a new one is made") == 3);
+  CheckArrived(cluster->bootstrap(), n, true);
+}
+
+TEST_CASE("KafkaTransport: fatal errors without end are given up, and counted") {
+  const auto cluster = StartCluster();
+  Deliveries deliveries(nullptr);
+  KafkaTransport::Options options = TestOptions(cluster->bootstrap());
+  options.max_rebuilds = 3;
+  KafkaTransport transport(options, &deliveries);
+  REQUIRE(transport.Open(kNo).ok());
+  CHECK(OfferAll(transport, deliveries, MakeBatch(0, 480)) == 480);
+  CHECK(transport.Flush(Soon(), kNo).ok());
+  for (int i = 0; i < 100; ++i) {
+    rd_kafka_mock_push_request_errors(cluster->cluster(), kProduce, 1,
+                                      RD_KAFKA_RESP_ERR_OUT_OF_ORDER_SEQUENCE_NUMBER);
+    rd_kafka_mock_push_request_errors(cluster->cluster(), kInitProducerId, 1,
+                                      RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED);
+  }
+  CHECK(OfferAll(transport, deliveries, MakeBatch(480, 480)) >= 1);
+  CHECK(Eventually([&] { return !transport.failed().ok(); }));
+  CHECK(transport.failed().code() == Code::kDestination);
+  CHECK(transport.failed().message().find("in a row") != std::string::npos);
+  CHECK(transport.Offer(MakeBatch(960, 16), 0, 16) == 0);
+  CHECK(transport.Flush(Soon(), kNo).code() == Code::kDestination);
+  CHECK(transport.Close().ok());
+  CheckAddsUp(deliveries);
+  CHECK(Sum(deliveries, Fate::kAcked) == 480);
+  CHECK(Sum(deliveries, Fate::kFailed) + Sum(deliveries, Fate::kUnknown) ==
+        Generated(deliveries) - 480);
+  CHECK(deliveries.counters().at("producer_rebuilds") == 3);
+}
+
+TEST_CASE("KafkaTransport: an event that is too large fails alone") {
+  const auto cluster = StartCluster();
+  Deliveries deliveries(nullptr);
+  KafkaTransport transport(TestOptions(cluster->bootstrap(), nullptr, {"message.max.bytes=20000"}),
+                           &deliveries);
+  REQUIRE(transport.Open(kNo).ok());
+  CHECK(OfferAll(transport, deliveries, MakeBatch(0, 96)) == 96);
+  CHECK(OfferAll(transport, deliveries, MakeBatch(96, 1, 30'000)) == 1);
+  CHECK(transport.Flush(Soon(), kNo).ok());
+  CHECK(transport.failed().ok());
+  CHECK(transport.Close().ok());
+  CheckAddsUp(deliveries);
+  CHECK(Sum(deliveries, Fate::kAcked) == 96);
+  CHECK(Sum(deliveries, Fate::kFailed) == 1);
+  CHECK(deliveries.reasons() == std::map<std::string, std::uint64_t>{{"MSG_SIZE_TOO_LARGE", 1}});
+  const auto lost = deliveries.intervals(Fate::kFailed);
+  REQUIRE(lost.size() == 1);
+  CHECK(lost[0].first == PositionOf(96));
+  CheckArrived(cluster->bootstrap(), 96, false);
+}
+
+TEST_CASE("KafkaTransport: what the broker refuses for good is failed, and the rest goes on") {
+  const auto cluster = StartCluster();
+  Deliveries deliveries(nullptr);
+  KafkaTransport transport(TestOptions(cluster->bootstrap()), &deliveries);
+  REQUIRE(transport.Open(kNo).ok());
+  rd_kafka_mock_push_request_errors(cluster->cluster(), kProduce, 1,
+                                    RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE);
+  CHECK(OfferAll(transport, deliveries, MakeBatch(0, 96)) == 96);
+  CHECK(transport.Flush(Soon(), kNo).ok());
+  CHECK(OfferAll(transport, deliveries, MakeBatch(96, 96)) == 96);
+  CHECK(transport.Flush(Soon(), kNo).ok());
+  CHECK(transport.Close().ok());
+  CheckAddsUp(deliveries);
+  CHECK(Sum(deliveries, Fate::kFailed) >= 1);
+  CHECK(Sum(deliveries, Fate::kFailed) < 96);
+  CHECK(Sum(deliveries, Fate::kUnknown) == 0);
+}
+
+TEST_CASE("KafkaTransport: at the deadline, and at once in a hurry, what is open is given up") {
+  for (const bool hurried : {false, true}) {
+    CAPTURE(hurried);
+    const auto cluster = StartCluster();
+    Deliveries deliveries(nullptr);
+    KafkaTransport transport(TestOptions(cluster->bootstrap()), &deliveries);
+    REQUIRE(transport.Open(kNo).ok());
+    CHECK(OfferAll(transport, deliveries, MakeBatch(0, 96)) == 96);
+    CHECK(transport.Flush(Soon(), kNo).ok());
+    rd_kafka_mock_broker_set_down(cluster->cluster(), 1);
+    CHECK(OfferAll(transport, deliveries, MakeBatch(96, 480)) == 480);
+    const std::atomic<bool> hurry{hurried};
+    const Status s = hurried ? transport.Flush(Soon(seconds(600)), hurry)
+                             : transport.Flush(std::chrono::steady_clock::now(), hurry);
+    CHECK(s.code() == Code::kDestination);
+    CHECK(s.message().find("480 events were not acknowledged in time") != std::string::npos);
+    CHECK(Sum(deliveries, Fate::kFailed) + Sum(deliveries, Fate::kUnknown) == 480);
+    CHECK(transport.Offer(MakeBatch(576, 16), 0, 16) == 0);
+    CHECK(transport.Close().ok());
+    CheckAddsUp(deliveries);
+    CHECK(Sum(deliveries, Fate::kAcked) == 96);
+    // The intervals hold exactly these events.
+    std::uint64_t positions = 0;
+    for (const Fate fate : {Fate::kFailed, Fate::kUnknown}) {
+      for (const PositionInterval& i : deliveries.intervals(fate))
+        positions += i.last - i.first + 1;
+    }
+    CHECK(positions == 480);
+  }
+}
+
+// A broker that answers too late for the deadline: what was under way may have been written.
+TEST_CASE("KafkaTransport: under way at the deadline is unknown, not failed") {
+  const auto cluster = StartCluster();
+  Deliveries deliveries(nullptr);
+  KafkaTransport transport(
+      TestOptions(cluster->bootstrap(), nullptr, {"linger.ms=0", "socket.timeout.ms=60000"}),
+      &deliveries);
+  REQUIRE(transport.Open(kNo).ok());
+  rd_kafka_mock_broker_set_rtt(cluster->cluster(), 1, 3'000);
+  CHECK(OfferAll(transport, deliveries, MakeBatch(0, 16)) == 16);
+  // Written, though no answer has come: the reader has a connection of its own, as slow as this
+  // one.
+  CHECK(transport.Flush(std::chrono::steady_clock::now() + milliseconds(300), kNo).code() ==
+        Code::kDestination);
+  CHECK(transport.Close().ok());
+  CheckAddsUp(deliveries);
+  CHECK(Sum(deliveries, Fate::kAcked) == 0);
+  CHECK(Sum(deliveries, Fate::kUnknown) >= 1);
+}
+
+TEST_CASE("KafkaTransport: ending without Flush, or by the destructor alone, counts everything") {
+  const auto cluster = StartCluster();
+  Deliveries deliveries(nullptr);
+  {
+    KafkaTransport transport(TestOptions(cluster->bootstrap()), &deliveries);
+    REQUIRE(transport.Open(kNo).ok());
+    rd_kafka_mock_broker_set_down(cluster->cluster(), 1);
+    CHECK(OfferAll(transport, deliveries, MakeBatch(0, 960)) == 960);
+  }
+  CheckAddsUp(deliveries);
+  CHECK(Generated(deliveries) == 960);
+  {
+    const KafkaTransport never_opened(TestOptions(cluster->bootstrap()), &deliveries);
+    CHECK(never_opened.failed().ok());
+  }
+}
+
+TEST_CASE("KafkaTransport: properties that only librdkafka finds wrong end at Open") {
+  Deliveries deliveries(nullptr);
+  KafkaTransport transport(TestOptions("127.0.0.1:1", nullptr,
+                                       {"security.protocol=ssl", "ssl.ca.location=/nowhere.pem"}),
+                           &deliveries);
+  const Status s = transport.Open(kNo);
+  CHECK(s.code() == Code::kInvalid);
+  CHECK(s.message().find("ssl.ca.location") != std::string::npos);
+}
+
+}  // namespace playload
