@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <tuple>
+#include <unordered_map>
 #include <unordered_set>
 
 #include "generator/oracle/number_map.h"
@@ -212,6 +213,21 @@ void InputMatcher::JudgePartition(const Partition& p, Kind kind, std::uint32_t n
     });
     repeats.insert(repeats.end(), surplus.begin(), unknown);
     surplus.erase(surplus.begin(), unknown);
+  }
+  // The same the other way round: an uncertain event that came may have been the equal certain one.
+  if (!missing.empty()) {
+    std::unordered_map<std::uint64_t, std::uint64_t> uncertain;  // hash -> how many came
+    for (std::uint64_t i = 0; i < p.agreed; ++i) {
+      if (expected[i].may()) ++uncertain[expected[i].hash()];
+    }
+    std::erase_if(missing, [&](std::uint64_t i) {
+      const auto came = uncertain.find(expected[i].hash());
+      if (came == uncertain.end() || came->second == 0) return false;
+      --came->second;
+      --out->may;
+      ++out->matched;
+      return true;
+    });
   }
   // Order per key: in the order of reading, an event before one that was planned after it.
   std::sort(pairs.begin(), pairs.end(),

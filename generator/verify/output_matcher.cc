@@ -550,7 +550,15 @@ class FraudMatcher {
     users_.ForEach([&](std::uint64_t, const State& s) { count += s.not_judged ? 1 : 0; });
     return count;
   }
-  [[nodiscard]] std::uint64_t outstanding() const { return outstanding_; }
+  [[nodiscard]] std::uint64_t outstanding() const {
+    if (user_order_) return outstanding_;
+    std::uint64_t count = 0;
+    users_.ForEach([&](std::uint64_t user, State s) {
+      s.multi = static_cast<std::uint8_t>(MultiBounds(user, s).first);
+      count += Missing(s);
+    });
+    return count;
+  }
 
   void Judge(const IdForm& ids, Comparison* out) const {
     const Habits habits = FindHabits();
@@ -598,8 +606,7 @@ class FraudMatcher {
     return s.count > kMostTransactions ? s.count - kMostTransactions : 0;
   }
 
-  // Certain alerts that nothing has come for, an odd one counting for any. Without an order the
-  // alerts about currencies are bounded at the end only.
+  // Certain alerts that nothing has come for, an odd one counting for any.
   static std::uint64_t Missing(const State& s) {
     if (s.not_judged) return 0;
     const std::uint64_t expected = std::uint64_t{s.multi} + Frequent(s);
@@ -608,18 +615,23 @@ class FraudMatcher {
   }
 
   // A surplus alert carries no number, so that of a user with alerts it may be a repeat or one too
-  // early. But users whom no alert is expected for cannot have repeats: when most of those with
-  // exactly n <= 5 events have one, the pipeline alerts from event n on.
+  // early. But users whom no alert is expected for cannot have repeats: one with n <= 5 events and
+  // k alerts says that the pipeline alerts from event n - k + 1 on. What most of them say counts,
+  // if most of those whom it would concern are alerted at all.
   [[nodiscard]] Habits FindHabits() const {
-    std::array<std::uint64_t, kMostTransactions + 1> users{};
-    std::array<std::uint64_t, kMostTransactions + 1> alerted{};
+    std::array<std::uint64_t, kMostTransactions + 1> users{};    // by number of events
+    std::array<std::uint64_t, kMostTransactions + 1> alerted{};  // of them
+    std::array<std::uint64_t, kMostTransactions + 1> votes{};    // for so many alerts too early
     std::uint64_t one_currency = 0;
     std::uint64_t stray = 0;
     users_.ForEach([&](std::uint64_t, const State& s) {
       if (s.not_judged || s.count == 0) return;
       if (s.count <= kMostTransactions) {
         ++users[s.count];
-        alerted[s.count] += s.came_frequent > 0 ? 1 : 0;
+        if (s.came_frequent > 0) {
+          ++alerted[s.count];
+          ++votes[kMostTransactions - s.count + std::min(s.came_frequent, s.count)];
+        }
       }
       if ((s.currencies & (s.currencies - 1)) == 0) {
         ++one_currency;
@@ -627,13 +639,16 @@ class FraudMatcher {
       }
     });
     Habits habits;
-    for (std::uint32_t early = 1; early <= kMostTransactions; ++early) {
-      const std::uint32_t n = kMostTransactions + 1 - early;
-      if (users[n] == 0) continue;
-      if (alerted[n] * 2 <= users[n]) break;
-      habits.early = early;
+    const auto most = std::max_element(votes.begin(), votes.end());
+    const auto early = static_cast<std::uint32_t>(most - votes.begin());
+    std::uint64_t concerned = 0;
+    std::uint64_t concerned_alerted = 0;
+    for (std::uint32_t n = kMostTransactions + 1 - early; n <= kMostTransactions; ++n) {
+      concerned += users[n];
+      concerned_alerted += alerted[n];
     }
-    habits.stray_multi = one_currency > 0 && stray * 2 > one_currency;
+    if (concerned_alerted * 2 > concerned) habits.early = early;
+    habits.stray_multi = stray * 2 > one_currency;
     return habits;
   }
 
@@ -694,11 +709,14 @@ class FraudMatcher {
     };
     const std::uint32_t surplus_odd = stand_in(s.odd);
     surplus_multi = stand_in(surplus_multi);
+    const std::uint32_t all_frequent = surplus_frequent;
     surplus_frequent = stand_in(surplus_frequent);
+    const std::uint32_t stood_in = all_frequent - surplus_frequent;
+    const std::uint32_t early = habits.early > stood_in ? habits.early - stood_in : 0;
 
     std::uint32_t unexpected = surplus_odd;
     unexpected += multi == 0 || habits.stray_multi ? surplus_multi : 0;
-    unexpected += frequent == 0 ? surplus_frequent : std::min(surplus_frequent, habits.early);
+    unexpected += frequent == 0 ? surplus_frequent : std::min(surplus_frequent, early);
     const std::uint32_t surplus = surplus_odd + surplus_multi + surplus_frequent;
 
     out->matched += matched;
@@ -710,8 +728,8 @@ class FraudMatcher {
 
   const bool user_order_;
   NumberMap<State> users_;
-  NumberMap<Count> by_currency_;  // without user_order only; key: user * 32 + currency
-  std::uint64_t outstanding_ = 0;
+  NumberMap<Count> by_currency_;   // without user_order only; key: user * 32 + currency
+  std::uint64_t outstanding_ = 0;  // with user_order only
   OddTexts texts_;
   std::map<std::uint64_t, std::uint32_t> odd_;  // the first odd record of a user
 };
