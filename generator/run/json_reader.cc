@@ -1,21 +1,26 @@
 #include "generator/run/json_reader.h"
 
+#include <utility>
+
 namespace playload {
 
 namespace dom = simdjson::dom;
 
+JsonReader::JsonReader(std::string file) : file_(std::move(file)) {
+  const dom::element both = empty_parser_.parse(std::string_view("[{}, []]")).value_unsafe();
+  empty_object_ = both.at(0).get_object().value_unsafe();
+  empty_array_ = both.at(1).get_array().value_unsafe();
+}
+
 dom::object JsonReader::Parse(std::string_view json) {
-  // Objects and arrays of simdjson need a document behind them, empty ones too.
-  (void)empty_parser_object_.parse(std::string_view("{}")).get(empty_object_);
-  (void)empty_parser_array_.parse(std::string_view("[]")).get(empty_array_);
-  dom::object object = empty_object_.get_object().value_unsafe();
+  dom::object object = empty_object_;
   dom::element root;
   const simdjson::error_code error = parser_.parse(json.data(), json.size()).get(root);
   if (error != simdjson::SUCCESS) {
     Fail(std::string("not JSON: ") + simdjson::error_message(error));
   } else if (root.get(object) != simdjson::SUCCESS) {
     Fail("not a JSON object");
-    object = empty_object_.get_object().value_unsafe();
+    object = empty_object_;
   }
   return object;
 }
@@ -76,22 +81,22 @@ bool JsonReader::Boolean(dom::object object, const std::string& where, const cha
 
 dom::object JsonReader::Object(dom::object object, const std::string& where, const char* key) {
   dom::element element;
-  dom::object found = empty_object_.get_object().value_unsafe();
+  dom::object found = empty_object_;
   if (!Find(object, where, key, &element)) return found;
   if (element.get(found) != simdjson::SUCCESS) {
     WrongType(where, key, "an object");
-    return empty_object_.get_object().value_unsafe();
+    return empty_object_;
   }
   return found;
 }
 
 dom::array JsonReader::Array(dom::object object, const std::string& where, const char* key) {
   dom::element element;
-  dom::array found = empty_array_.get_array().value_unsafe();
+  dom::array found = empty_array_;
   if (!Find(object, where, key, &element)) return found;
   if (element.get(found) != simdjson::SUCCESS) {
     WrongType(where, key, "an array");
-    return empty_array_.get_array().value_unsafe();
+    return empty_array_;
   }
   return found;
 }

@@ -18,7 +18,7 @@ namespace playload {
 
 class JsonReader {
  public:
-  explicit JsonReader(std::string file) : file_(std::move(file)) {}
+  explicit JsonReader(std::string file);
 
   // Parses a whole document, which must be an object. Null object on error; see status().
   simdjson::dom::object Parse(std::string_view json);
@@ -49,8 +49,10 @@ class JsonReader {
 
   std::string file_;
   simdjson::dom::parser parser_;
-  simdjson::dom::element empty_object_, empty_array_;
-  simdjson::dom::parser empty_parser_object_, empty_parser_array_;
+  // Objects and arrays of simdjson need a document behind them, empty ones too.
+  simdjson::dom::parser empty_parser_;
+  simdjson::dom::object empty_object_;
+  simdjson::dom::array empty_array_;
   Status status_;
 };
 
