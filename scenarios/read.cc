@@ -243,15 +243,6 @@ Result<int> Reader::UsePersona(const std::string& name, int line) {
 }
 
 Status Reader::CheckAllUsed() const {
-  for (const Persona& given : given_) {
-    const bool used = std::any_of(s_.personas.begin(), s_.personas.end(),
-                                  [&](const Persona& p) { return p.name == given.name; });
-    if (used) continue;
-    std::vector<std::string> names;
-    for (const Persona& persona : s_.personas) names.push_back(persona.name);
-    return Invalid(given.file + ": persona " + Quoted(given.name) + " is not used by scenario " +
-                   Quoted(s_.name) + DidYouMean(given.name, names));
-  }
   for (const Offered& offered : offered_) {
     if (!offered.used) {
       return At(offered.line, "persona " + Quoted(offered.persona.name) +
@@ -589,8 +580,9 @@ Status Reader::ReadStage(const YamlNode& node, bool last) {
     return At(node.line, "a stage has either 'rate', or 'to' with or without 'from'");
   }
   if (rate == nullptr && from == nullptr) {
-    if (s_.plan.empty())
+    if (s_.plan.empty()) {
       return At(node.line, "the first stage needs 'from': where the ramp begins");
+    }
     stage.from_milli_rate = s_.plan.back().to_milli_rate;
   }
   if (stage.lasts_ns == 0 && (!last || rate == nullptr)) {

@@ -181,10 +181,10 @@ TEST_CASE("Built-ins: no server alerts in steady, launch-day and fraud-ring") {
 
 TEST_CASE("Built-ins: launch-day is slow while the crowd is there") {
   const Observed observed = Observe(AtRate(Load("launch-day"), 2'000), 300'000);
-  for (const auto& [name, region] : observed.regions) {
-    CAPTURE(name);
-    CHECK(region.slow > 500);
-    CHECK(region.slow < region.metrics / 2);
+  for (const auto& entry : observed.regions) {
+    CAPTURE(entry.first);
+    CHECK(entry.second.slow > 500);
+    CHECK(entry.second.slow < entry.second.metrics / 2);
   }
 }
 
@@ -214,7 +214,7 @@ TEST_CASE("Built-ins: overloads alert in one region, near misses in the others")
 // every purchase. The shares here hold from a few thousand events to millions.
 TEST_CASE("Built-ins: fraud stays rare and buyers mostly honest, however long or fast the run") {
   for (const char* name : {"fraud-ring", "fraud-and-overload"}) {
-    for (const std::uint64_t events : {30'000, 300'000, 3'000'000}) {
+    for (const std::uint64_t events : {30'000u, 300'000u, 3'000'000u}) {
       CAPTURE(name);
       CAPTURE(events);
       // Sixty seconds each, so that the waves come as often.

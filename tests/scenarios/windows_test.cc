@@ -8,6 +8,8 @@
 namespace playload {
 namespace {
 
+constexpr std::int64_t kSecond = 1'000'000'000;
+
 bool ActiveAt(const Window& w, std::int64_t t) {
   std::int64_t into = t - w.at_ns;
   if (into < 0) return false;
@@ -51,7 +53,6 @@ TEST_CASE("Overlap: agrees with trying every instant, for all small windows") {
 }
 
 TEST_CASE("Overlap: windows with no common turn for hours are still found") {
-  constexpr std::int64_t kSecond = 1'000'000'000;
   // 1 s every 7 s and 1 s every 3,601 s: coprime periods, so some day they meet.
   CHECK(Overlap({0, kSecond, 7 * kSecond}, {3 * kSecond, kSecond, 3'601 * kSecond}));
   // Both every 10 s, five seconds apart: never.
