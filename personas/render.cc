@@ -3,7 +3,9 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdio>
+#include <initializer_list>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "generator/base/text.h"
@@ -16,6 +18,12 @@ namespace playload {
 namespace {
 
 using Row = std::vector<std::string>;
+
+std::string Joined(std::initializer_list<std::string_view> parts) {
+  std::string out;
+  for (const std::string_view part : parts) out += part;
+  return out;
+}
 
 std::string Number(double value, int places) {
   char text[64];
@@ -155,10 +163,10 @@ std::string RenderPersona(const Persona& persona, const PersonaFacts& facts) {
 }
 
 std::string RenderGraph(const Persona& persona, GraphFormat format) {
-  // Numbered identifiers: a state's own name may be a keyword of either language.
-  const auto id = [](int state) { return std::string("s").append(std::to_string(state)); };
   const bool mermaid = format == GraphFormat::kMermaid;
-  std::string out = mermaid ? "stateDiagram-v2\n" : "digraph \"" + persona.name + "\" {\n";
+  // Numbered identifiers: a state's own name may be a keyword of either language.
+  const auto id = [](std::size_t state) { return Joined({"s", std::to_string(state)}); };
+  std::string out = mermaid ? "stateDiagram-v2\n" : Joined({"digraph \"", persona.name, "\" {\n"});
   if (!mermaid) {
     out +=
         "  rankdir=LR;\n  node [shape=box, style=rounded];\n"
@@ -166,24 +174,24 @@ std::string RenderGraph(const Persona& persona, GraphFormat format) {
   }
   for (std::size_t i = 0; i < persona.states.size(); ++i) {
     const std::string& name = persona.states[i].name;
-    const std::string here = id(static_cast<int>(i));
-    out += mermaid ? "  state \"" + name + "\" as " + here + "\n"
-                   : "  " + here + " [label=\"" + name + "\"];\n";
+    out += mermaid ? Joined({"  state \"", name, "\" as ", id(i), "\n"})
+                   : Joined({"  ", id(i), " [label=\"", name, "\"];\n"});
   }
-  const auto edge = [&](const std::string& from, const std::string& to, const std::string& label) {
-    out += mermaid ? "  " + from + " --> " + to + ": " + label + "\n"
-                   : "  " + from + " -> " + to + " [label=\"" + label + "\"];\n";
+  const auto edge = [&](std::string_view from, std::string_view to, std::string_view label) {
+    out += mermaid ? Joined({"  ", from, " --> ", to, ": ", label, "\n"})
+                   : Joined({"  ", from, " -> ", to, " [label=\"", label, "\"];\n"});
   };
   edge(mermaid ? "[*]" : "start", id(0), "session_start");
   for (std::size_t i = 0; i < persona.states.size(); ++i) {
     for (const Transition& transition : persona.states[i].to) {
-      const std::string to =
-          transition.to != kExit ? id(transition.to) : std::string(mermaid ? "[*]" : "exit");
-      edge(id(static_cast<int>(i)), to,
-           YamlShare(transition.parts) + " " + std::string(EmitName(transition.emit)));
+      const std::string to = transition.to != kExit ? id(static_cast<std::size_t>(transition.to))
+                             : mermaid              ? "[*]"
+                                                    : "exit";
+      edge(id(i), to, Joined({YamlShare(transition.parts), " ", EmitName(transition.emit)}));
     }
   }
-  return out + (mermaid ? "" : "}\n");
+  if (!mermaid) out += "}\n";
+  return out;
 }
 
 }  // namespace playload

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <cstddef>
 #include <cstdio>
 #include <limits>
@@ -178,10 +179,12 @@ Result<std::int64_t> ParseRate(std::string_view text) {
   if (!decimal || multiplier == 0) return wrong(usage);
   std::uint64_t milli = 0;
   const Fit fit = Multiply(*decimal, multiplier * 1'000, &milli);
-  if (fit == Fit::kTooFine)
+  if (fit == Fit::kTooFine) {
     return wrong("is too fine; the smallest step is 0.001 events per second");
-  if (fit == Fit::kTooLarge || milli > kMostMilli)
+  }
+  if (fit == Fit::kTooLarge || milli > kMostMilli) {
     return wrong("is too high; the highest is 1G (10^9 events per second)");
+  }
   if (milli == 0) return wrong("must be above 0; the lowest is 0.001 events per second");
   return static_cast<std::int64_t>(milli);
 }
@@ -342,7 +345,7 @@ std::string FormatBytes(std::uint64_t bytes) {
     value /= 1'024;
     ++unit;
   }
-  return Decimals(static_cast<std::uint64_t>(value * 10 + 0.5), 1) + " " + kUnits[unit];
+  return Decimals(static_cast<std::uint64_t>(std::llround(value * 10)), 1) + " " + kUnits[unit];
 }
 
 std::string FormatCount(std::uint64_t count) {

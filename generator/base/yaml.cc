@@ -335,19 +335,28 @@ std::int64_t ParseParts(std::string_view text) {
 
 }  // namespace
 
+YamlNode::YamlNode() = default;
+YamlNode::YamlNode(const YamlNode& other) = default;
+YamlNode::YamlNode(YamlNode&& other) noexcept = default;
+YamlNode& YamlNode::operator=(const YamlNode& other) = default;
+YamlNode& YamlNode::operator=(YamlNode&& other) noexcept = default;
+YamlNode::~YamlNode() = default;
+
 Result<std::string> ReadTextFile(const std::string& path) {
   const auto wrong = [&](const std::string& what) { return Invalid(path + ": " + what); };
+  const auto unreadable = [&] {
+    return wrong(std::string("cannot be read: ") + std::strerror(errno));
+  };
   // Non-blocking: opening a FIFO that nobody writes to would wait for ever.
   const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-  if (fd < 0) return wrong(std::string("cannot be read: ") + std::strerror(errno));
+  if (fd < 0) return unreadable();
   struct Closer {
-    int fd;
-    ~Closer() { ::close(fd); }
+    int descriptor;
+    ~Closer() { ::close(descriptor); }
   } closer{fd};
 
   struct stat status {};
-  if (::fstat(fd, &status) != 0)
-    return wrong(std::string("cannot be read: ") + std::strerror(errno));
+  if (::fstat(fd, &status) != 0) return unreadable();
   if (S_ISDIR(status.st_mode)) return wrong("is a folder; must be a text file");
   if (!S_ISREG(status.st_mode)) return wrong("is not a regular file");
 
@@ -358,7 +367,7 @@ Result<std::string> ReadTextFile(const std::string& path) {
   while (text.size() <= kMostBytes) {
     const ssize_t got = ::read(fd, buffer, sizeof buffer);
     if (got < 0 && errno == EINTR) continue;
-    if (got < 0) return wrong(std::string("cannot be read: ") + std::strerror(errno));
+    if (got < 0) return unreadable();
     if (got == 0) break;
     text.append(buffer, static_cast<std::size_t>(got));
   }

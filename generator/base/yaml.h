@@ -24,6 +24,14 @@ struct YamlNode {
   std::vector<YamlNode> list;                         // kList
   std::vector<std::pair<std::string, YamlNode>> map;  // kMap, in the order of the file
   std::vector<int> key_lines;                         // kMap: line of each key
+
+  // In yaml.cc, where a pair of a node is a complete type; here Clang refuses it.
+  YamlNode();
+  YamlNode(const YamlNode& other);
+  YamlNode(YamlNode&& other) noexcept;
+  YamlNode& operator=(const YamlNode& other);
+  YamlNode& operator=(YamlNode&& other) noexcept;
+  ~YamlNode();
 };
 
 // Reads a whole text file. Refuses with one clear line each: missing, unreadable, a folder or other
@@ -35,9 +43,10 @@ Result<std::string> ReadTextFile(const std::string& path);
 Result<YamlNode> ParseYaml(const std::string& file, std::string_view text);
 
 // Reads the fields of one map and complains of those that nobody asked for, naming the nearest
-// valid key. Use: YamlFields f(file, node, "persona"); f.Text("name", &name); ...; return
-// f.Finish(); The first error sticks; later calls do nothing. A field that is absent leaves its
-// output unchanged unless `required`.
+// valid key. Use:
+//   YamlFields f(file, node, "persona"); f.Text("name", &name); ...; return f.Finish();
+// The first error sticks; later calls do nothing. A field that is absent leaves its output
+// unchanged unless `required`. REQUIRES: the node outlives it.
 class YamlFields {
  public:
   YamlFields(std::string file, const YamlNode& node, std::string what);
