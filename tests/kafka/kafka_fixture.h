@@ -55,6 +55,8 @@ class LogLines {
   std::vector<std::string> lines_;
 };
 
+// One broker with all topics, 6 partitions each.
+std::unique_ptr<EmbeddedKafka> StartCluster();
 KafkaSettings Settings(const std::vector<std::string>& flags = {});
 KafkaTransport::Options TestOptions(const std::string& brokers, LogLines* log = nullptr,
                                     const std::vector<std::string>& flags = {});

@@ -13,9 +13,7 @@ using std::chrono::milliseconds;
 
 struct Cluster {
   Cluster() {
-    auto made = EmbeddedKafka::Start(kAllTopics, 6);
-    REQUIRE_MESSAGE(made.has_value(), made.error().message());
-    kafka = std::move(*made);
+    kafka = StartCluster();
     KafkaTransport::Options options = TestOptions(kafka->bootstrap());
     transport = std::make_unique<KafkaTransport>(options, &deliveries);
     REQUIRE(transport->Open(stop).ok());
