@@ -13,7 +13,7 @@ target_compile_options(playload_flags INTERFACE
 
 # playload_library(<name> HEADERS ... [SOURCES ...] [DEPS playload::x ...])
 # Makes the target playload_<name> and its alias playload::<name>; link only the alias.
-# DEPS says which folders this one may include; tests/includes_test.py holds the code to it.
+# DEPS says which folders this one may include; tests/structure/includes_test.py holds the code to it.
 function(playload_library name)
   cmake_parse_arguments(ARG "" "" "HEADERS;SOURCES;DEPS" ${ARGN})
   if(ARG_SOURCES)

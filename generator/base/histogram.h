@@ -44,7 +44,8 @@ class Histogram {
     if (v < (1u << kSubBits)) return v;
     const unsigned shift = static_cast<unsigned>(std::bit_width(v)) - kSubBits - 1;
     // The leading bit is implied: v >> shift is in [128, 256).
-    return ((static_cast<std::size_t>(shift) + 1) << kSubBits) + ((v >> shift) & ((1u << kSubBits) - 1));
+    return ((static_cast<std::size_t>(shift) + 1) << kSubBits) +
+           ((v >> shift) & ((1u << kSubBits) - 1));
   }
 
   std::vector<std::uint64_t> counts_;

@@ -10,12 +10,12 @@
 
 namespace playload {
 
-// Skins and weapons are kept: a player buys each at most once (while it is not refunded). The others
-// are used up and may be bought again.
+// Skins and weapons are kept: a player buys each at most once (while it is not refunded). The
+// others are used up and may be bought again.
 enum class ItemType : std::uint8_t { kSkin, kWeapon, kPotion, kBoost, kBundle };
 inline constexpr int kItemTypes = 5;
-inline constexpr int kKeptTypes = 2;       // the first two of ItemType
-inline constexpr int kItemsPerType = 7;    // of each kept type; counted in 3 bits of a player
+inline constexpr int kKeptTypes = 2;     // the first two of ItemType
+inline constexpr int kItemsPerType = 7;  // of each kept type; counted in 3 bits of a player
 
 struct Item {
   std::string_view id;
@@ -32,7 +32,7 @@ inline constexpr int kItems = 23;
 inline constexpr int kCurrencies = 10;
 inline constexpr int kTiers = 7;
 
-extern const Item kCatalog[kItems];            // ordered by type
+extern const Item kCatalog[kItems];  // ordered by type
 extern const Currency kCurrencyTable[kCurrencies];
 extern const std::uint32_t kPrices[kTiers][kCurrencies];  // minor units
 extern const std::string_view kItemTypeNames[kItemTypes];
