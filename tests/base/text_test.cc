@@ -41,7 +41,9 @@ TEST_CASE("Text: rates in events per second, exactly") {
       {"007", 7'000},
       {"2.50", 2'500},
   };
-  for (const auto& [text, milli] : rates) {
+  for (const auto& entry : rates) {
+    const auto& text = entry.first;
+    const auto milli = entry.second;
     CAPTURE(text);
     const Result<std::int64_t> rate = ParseRate(text);
     REQUIRE(rate.has_value());
@@ -95,7 +97,9 @@ TEST_CASE("Text: durations") {
       {"1.50s", 3 * kSecond / 2},
       {"106751d", kSecond * 86'400 * 106'751},
   };
-  for (const auto& [text, ns] : durations) {
+  for (const auto& entry : durations) {
+    const auto& text = entry.first;
+    const auto ns = entry.second;
     CAPTURE(text);
     const Result<std::int64_t> duration = ParseDuration(text);
     REQUIRE(duration.has_value());
@@ -210,7 +214,9 @@ TEST_CASE("Text: counts") {
       {"2G", 2'000'000'000},
       {"1.5k", 1'500},
       {"18446744073709551615", std::numeric_limits<std::uint64_t>::max()}};
-  for (const auto& [text, expected] : counts) {
+  for (const auto& entry : counts) {
+    const auto& text = entry.first;
+    const auto expected = entry.second;
     CAPTURE(text);
     const Result<std::uint64_t> count = ParseCount(text);
     REQUIRE(count.has_value());
