@@ -93,8 +93,7 @@ def broken_numbers(path: tuple, number) -> Iterator[tuple[str, object]]:
     yield "far too large", 1e300
     yield "NaN as text", "NaN"
     if path[-1] == "amount":
-        yield "not a price", number + 0.001
-        yield "minor units", 1_000_000_007
+        yield "a fortune", 1_000_000_007
     else:
         yield "a fraction", number + 0.5
         yield "beyond 32 bits", 4_294_967_296
@@ -142,8 +141,11 @@ def put_field(event: dict, path: tuple, name: str, value) -> dict:
 
 def broken_pairs(schema: dict, event: dict) -> Iterator[tuple[str, object]]:
     """Values that are valid alone but not together, where the schema has such conditions."""
-    parameters = schema["properties"]["parameters"]
-    for condition in parameters.get("allOf", ()):
+    conditions = schema["properties"]["parameters"].get("allOf", ())
+    if conditions:
+        amount = ("parameters", "amount")
+        yield "amount: not on the price list", put(event, amount, get(event, amount) + 0.001)
+    for condition in conditions:
         (field,) = condition["if"]["properties"]
         (other,) = condition["then"]["properties"]
         allowed = condition["then"]["properties"][other]["enum"]

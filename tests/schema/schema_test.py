@@ -17,17 +17,19 @@ import break_events
 import validate
 
 TOPICS = {"player": "player-events", "purchase": "purchase-events", "server": "server-metrics"}
-BROKEN = 10  # events of each kind and form that are broken in every way
-# What, scenario, how many events, options that `run` and `schema` share, options of `schema` alone.
+BROKEN = 4  # events of each kind and form that are broken in every way
+# Form, scenario, how many events, options that `run` and `schema` share, options of `schema` alone.
 FORMS = (
     ("as it is", "steady", 20_000, (), ()),
-    ("fraud and overload", "fraud-and-overload", 6_000, ("--id-prefix", "a-B9"), ()),
+    ("prefixed", "fraud-and-overload", 6_000, ("--id-prefix", "a-B9"), ()),
     ("all event types", "steady", 4_000, ("--event-types", "extended"), ()),
     ("milliseconds", "steady", 2_000, ("--timestamp-precision", "ms"), ()),
     ("microseconds", "steady", 2_000, ("--timestamp-precision", "us"), ()),
     ("naive", "steady", 2_000, ("--timestamp-precision", "naive"), ()),
     ("compat", "compat", 4_000, (), ("--compat",)),
 )
+# Beside these, purchases enough for every item, currency and refund to come up.
+PURCHASES = ("fraud-ring", 150_000)
 # Events of the one form, of a kind, are not all valid under the schema of the other.
 MISFITS = (
     ("player", "milliseconds", "as it is"),
@@ -35,8 +37,8 @@ MISFITS = (
     ("server", "microseconds", "milliseconds"),
     ("server", "naive", "microseconds"),
     ("purchase", "as it is", "naive"),
-    ("player", "fraud and overload", "as it is"),
-    ("purchase", "as it is", "fraud and overload"),
+    ("player", "prefixed", "as it is"),
+    ("purchase", "as it is", "prefixed"),
     ("player", "all event types", "as it is"),
     ("purchase", "compat", "as it is"),
     ("purchase", "as it is", "compat"),
@@ -62,18 +64,44 @@ def fits(schema: pathlib.Path, lines: pathlib.Path) -> bool:
     return all(check.is_valid(json.loads(event)) for event in events for check in checks[:1])
 
 
+def write_events(playload: str, scenario: str, count: int, *options: str) -> None:
+    """Runs a scenario; options name the folders."""
+    run(
+        *(playload, "run", scenario, "--events", str(count), "--seed", "1", "--quiet"),
+        *("--clock", "virtual", "--start", "2026-01-01T00:00:00Z", *options),
+    )
+
+
+def check_shop(playload: str, scratch: pathlib.Path) -> bool:
+    """Every price, item and currency that the schema allows is one that comes up, and is valid."""
+    schema, lines = scratch / "shop.schema.json", scratch / "shop" / "purchase-events.ndjson"
+    schema.write_text(run(playload, "schema", "purchase"))
+    write_events(
+        *(playload, *PURCHASES, "--to", f"file:{lines.parent}", "--run-dir", f"{scratch}/shop-run")
+    )
+    good = check(validate, schema, lines)
+    allowed = json.loads(schema.read_text())["properties"]["parameters"]["properties"]
+    events = [json.loads(line)["parameters"] for line in lines.read_text().splitlines()]
+    for field in ("transaction_type", "currency", "item_id", "item_type"):
+        unseen = set(allowed[field]["enum"]) - {event[field] for event in events}
+        if unseen:
+            good = False
+            print(f"{field}: never seen: {sorted(unseen)}")
+    return good
+
+
 def main() -> int:
     playload = sys.argv[1]
     good = True
     schemas: dict[tuple[str, str], pathlib.Path] = {}
     events: dict[tuple[str, str], pathlib.Path] = {}
-    with tempfile.TemporaryDirectory(prefix="playload-schema-") as scratch:
+    with tempfile.TemporaryDirectory(prefix="playload-schema-") as name:
+        scratch = pathlib.Path(name)
         for form, scenario, count, shared, only_schema in FORMS:
             print(f"--- {form}", flush=True)
-            folder = pathlib.Path(scratch, form.replace(" ", "-"))
-            run(
-                *(playload, "run", scenario, "--events", str(count), "--seed", "1", "--quiet"),
-                *("--clock", "virtual", "--start", "2026-01-01T00:00:00Z", *shared),
+            folder = scratch / form.replace(" ", "-")
+            write_events(
+                *(playload, scenario, count, *shared),
                 *("--to", f"file:{folder}/events", "--run-dir", f"{folder}/run"),
             )
             for kind, topic in TOPICS.items():
@@ -83,10 +111,13 @@ def main() -> int:
                 good &= check(validate, schema, lines)
                 good &= check(break_events, schema, lines, BROKEN)
                 schemas[kind, form], events[kind, form] = schema, lines
+        print("--- misfits", flush=True)
         for kind, form, other in MISFITS:
             if fits(schemas[kind, other], events[kind, form]):
                 good = False
                 print(f"{kind} events {form!r} are all valid under the schema {other!r}")
+        print("--- the shop", flush=True)
+        good &= check_shop(playload, scratch)
     return 0 if good else 1
 
 
