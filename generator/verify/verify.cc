@@ -266,6 +266,10 @@ class Verifier {
       }
       return CollectFromFiles(options_.from.substr(kFile.size()), std::move(topics));
     }
+    if (options_.from.find("://") == std::string::npos) {
+      return Invalid("'" + options_.from +
+                     "' is neither kafka://HOST:PORT[,HOST:PORT] nor file:DIR");
+    }
     const Result<KafkaAddress> address = ParseKafkaUrl(options_.from);
     if (!address) return address.error();
     if (address->embedded) {

@@ -1,0 +1,459 @@
+// From a run directory to a verdict: real runs into files and into the embedded Kafka, their
+// outputs made by the reference pipeline, and what Verify() says of them when they are damaged.
+
+#include "generator/verify/verify.h"
+
+#include <doctest/doctest.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <chrono>
+#include <filesystem>
+#include <fstream>
+#include <functional>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "generator/reference/run_pipeline.h"
+#include "generator/run/ledger.h"
+#include "generator/run/manifest.h"
+#include "generator/run/run.h"
+#include "generator/verify/expected.h"
+#include "scenarios/load.h"
+#include "tests/verify/pipeline_world.h"
+#include "transports/kafka/embedded.h"
+
+namespace playload {
+namespace {
+
+namespace fs = std::filesystem;
+using std::chrono::milliseconds;
+
+const std::atomic<bool> kNotSet{false};
+const std::atomic<bool> kSet{true};
+const std::vector<std::string> kTopics = {
+    "player-events",       "purchase-events", "server-metrics", "player-session-summaries",
+    "purchase-aggregates", "server-alerts",   "fraud-alerts"};
+
+class Scratch {
+ public:
+  Scratch() {
+    std::string name = (fs::temp_directory_path() / "playload-verify-XXXXXX").string();
+    REQUIRE(::mkdtemp(name.data()) != nullptr);
+    path_ = name;
+  }
+  ~Scratch() {
+    std::error_code ignored;
+    fs::remove_all(path_, ignored);
+  }
+  Scratch(const Scratch&) = delete;
+  Scratch& operator=(const Scratch&) = delete;
+  [[nodiscard]] std::string operator/(const std::string& name) const { return path_ + "/" + name; }
+
+ private:
+  std::string path_;
+};
+
+RunSpec Spec(const std::string& scenario, Position end) {
+  const Result<Scenario> loaded = LoadScenario(scenario, {});
+  REQUIRE_MESSAGE(loaded.has_value(), loaded.error().message());
+  RunSpec spec;
+  spec.scenario = *loaded;
+  spec.seed = 11;
+  spec.start_ns = 1'767'225'600'000'000'000;  // 2026-01-01T00:00:00Z
+  spec.clock = Clock::kVirtual;
+  spec.end = end;
+  spec.scenario.plan = {{4'000'000, 4'000'000, 0}};  // 4,000/s, so that incidents come early
+  return spec;
+}
+
+// Runs `spec` to one address into a run directory.
+void Execute(const RunSpec& spec, const std::string& to, const std::string& run_dir) {
+  RunOptions options;
+  options.spec = spec;
+  options.start_given = true;
+  const Result<Address> address = ParseAddress(to);
+  REQUIRE_MESSAGE(address.has_value(), address.error().message());
+  options.to = {*address};
+  options.run_dir = run_dir;
+  Progress progress(Progress::Style::kQuiet, STDERR_FILENO);
+  const RunResult result = playload::Execute(std::move(options), kNotSet, kNotSet, progress);
+  REQUIRE_MESSAGE(result.status.ok(), result.status.message());
+}
+
+// A run into files and its right outputs beside them, as DIR/<output>.ndjson, as `playload expect`
+// prints lines.
+class FileRun {
+ public:
+  explicit FileRun(const std::string& scenario = "fraud-and-overload", Position end = 40'000) {
+    Execute(Spec(scenario, end), "file:" + scratch / "events", scratch / "run");
+    Pipeline({}, [](const StreamEvent&) { return true; });
+  }
+
+  // What a pipeline says that gets the events that `arrived`.
+  void Pipeline(const PipelineBreakage& breakage,
+                const std::function<bool(const StreamEvent&)>& arrived) {
+    outputs.clear();
+    ReferencePipeline pipeline(breakage);
+    const Result<RunSpec> spec = SpecFromManifest(scratch / "run");
+    REQUIRE(spec.has_value());
+    std::vector<ReferencePipeline::OutputRecord> records;
+    REQUIRE(WalkRun(*spec, {}, 1)([&](const StreamEvent& event) {
+              records.clear();
+              if (arrived(event)) {
+                pipeline.Process(static_cast<ReferencePipeline::Input>(event.kind), event.value,
+                                 &records);
+              }
+              for (const auto& r : records) {
+                const std::string name =
+                    kOutputNames[static_cast<unsigned>(testing::KindOf(r.output))];
+                outputs[name].push_back("{\"output\":\"" + name + "\",\"key\":\"" + r.key +
+                                        "\",\"value\":" + r.value + "}");
+              }
+              return true;
+            }).ok());
+  }
+
+  [[nodiscard]] VerifyOptions Options() const {
+    VerifyOptions options;
+    options.run_dir = scratch / "run";
+    options.from = "file:" + scratch / "outputs";
+    return options;
+  }
+
+  void Write() const {
+    fs::create_directories(scratch / "outputs");
+    for (int i = 0; i < kOutputKinds; ++i) {
+      const std::string name = kOutputNames[i];
+      std::ofstream file(scratch / ("outputs/" + name + ".ndjson"));
+      const auto lines = outputs.find(name);
+      if (lines == outputs.end()) continue;
+      for (const std::string& line : lines->second) file << line << '\n';
+    }
+  }
+
+  [[nodiscard]] Verification Judge() const {
+    Write();
+    Result<Verification> result = Verify(Options(), kNotSet);
+    REQUIRE_MESSAGE(result.has_value(), result.error().message());
+    return *result;
+  }
+
+  Scratch scratch;
+  std::map<std::string, std::vector<std::string>> outputs;
+};
+
+const Comparison& Of(const Verdict& verdict, const std::string& name) {
+  for (const auto* part : {&verdict.outputs, &verdict.inputs}) {
+    for (const Comparison& c : *part) {
+      if (c.name == name) return c;
+    }
+  }
+  FAIL("no " << name);
+  return verdict.outputs.front();
+}
+
+TEST_CASE("Verify: right outputs in files pass, wrapped or bare") {
+  FileRun run;
+  Verification right = run.Judge();
+  CHECK(right.verdict.passed());
+  CHECK(right.verdict.outputs.size() == kOutputKinds);
+  CHECK(right.verdict.inputs.empty());
+  CHECK(right.verdict.notes.empty());
+  CHECK_FALSE(right.verdict.run_id.empty());
+  for (const Comparison& c : right.verdict.outputs) {
+    CAPTURE(c.name);
+    CHECK(c.expected == run.outputs[c.name].size());
+    CHECK(c.expected > 50);
+  }
+  CHECK(WriteVerdict(run.scratch / "run", right.verdict).ok());
+  CHECK(WriteVerdict(run.scratch / "run", right.verdict).ok());
+  CHECK(fs::exists(run.scratch / "run/verdict.json"));
+
+  for (auto& [name, lines] : run.outputs) {
+    for (std::string& line : lines) {
+      const std::size_t value = line.find("\"value\":") + 8;
+      const std::size_t key = line.find("\"key\":\"") + 7;
+      const std::string user = line.substr(key, line.find('"', key) - key);
+      line = line.substr(value, line.size() - value - 1);
+      if (name == "purchase-aggregates") line.insert(1, "\"user_id\":\"" + user + "\",");
+    }
+  }
+  CHECK(run.Judge().verdict.passed());
+}
+
+TEST_CASE("Verify: Expect() prints outputs that pass") {
+  FileRun run;
+  run.outputs.clear();
+  for (int i = 0; i < kOutputKinds; ++i) {
+    const auto kind = static_cast<OutputKind>(i);
+    REQUIRE(Expect(run.scratch / "run", kind, 1, [&](std::string_view lines) {
+              for (std::size_t at = 0; at < lines.size();) {
+                const std::size_t end = lines.find('\n', at);
+                run.outputs[kOutputNames[i]].emplace_back(lines.substr(at, end - at));
+                at = end + 1;
+              }
+              return true;
+            }).ok());
+  }
+  CHECK(run.Judge().verdict.passed());
+}
+
+TEST_CASE("Verify: a lost alert is missing, with the history of its user") {
+  FileRun run;
+  std::vector<std::string>& alerts = run.outputs["fraud-alerts"];
+  const std::string lost = alerts[alerts.size() / 2];
+  alerts.erase(alerts.begin() + static_cast<std::ptrdiff_t>(alerts.size() / 2));
+  const Verification found = run.Judge();
+  CHECK_FALSE(found.verdict.passed());
+  const Comparison& fraud = Of(found.verdict, "fraud-alerts");
+  CHECK(fraud.flaw(Flaw::kMissing) == 1);
+  CHECK(Of(found.verdict, "purchase-aggregates").passed());
+  const FlawExample& example = fraud.examples[0][0];
+  CHECK(lost.find("\"key\":\"" + example.key + "\"") != std::string::npos);
+  REQUIRE(found.history);
+  const std::vector<std::string> history = found.history("fraud-alerts", example.key);
+  REQUIRE_FALSE(history.empty());
+  bool alert = false;
+  for (const std::string& line : history) {
+    alert = alert || line.find(", Too frequent") != std::string::npos ||
+            line.find(", Multiple currency") != std::string::npos;
+  }
+  CHECK(alert);
+  CHECK(history[0].find("-> transaction 1") != std::string::npos);
+  CHECK(found.history("fraud-alerts", "player_999999999").empty());
+  const std::string text = VerdictText(found.verdict, found.history);
+  CHECK(text.find("FAILED: 1 differences") != std::string::npos);
+  CHECK(text.find(history[0]) != std::string::npos);
+}
+
+TEST_CASE("Verify: --only looks at one output, and needs no other file") {
+  FileRun run;
+  run.outputs["fraud-alerts"].clear();
+  run.Write();
+  fs::remove(run.scratch / "outputs/server-alerts.ndjson");
+  VerifyOptions options = run.Options();
+  options.only = {OutputKind::kAggregates, OutputKind::kAggregates};
+  Result<Verification> result = Verify(options, kNotSet);
+  REQUIRE(result.has_value());
+  CHECK(result->verdict.passed());
+  CHECK(result->verdict.outputs.size() == 1);
+  options.only = {OutputKind::kFraudAlerts};
+  result = Verify(options, kNotSet);
+  REQUIRE(result.has_value());
+  CHECK_FALSE(result->verdict.passed());
+  // A renamed file.
+  fs::rename(run.scratch / "outputs/purchase-aggregates.ndjson", run.scratch / "outputs/x.ndjson");
+  options.only = {OutputKind::kAggregates};
+  CHECK_FALSE(Verify(options, kNotSet).has_value());
+  options.topics["purchase-aggregates"] = "x";
+  result = Verify(options, kNotSet);
+  REQUIRE(result.has_value());
+  CHECK(result->verdict.passed());
+}
+
+TEST_CASE("Verify: the input files themselves") {
+  FileRun run;
+  VerifyOptions options = run.Options();
+  options.from = "file:" + run.scratch / "events";
+  options.inputs = true;
+  Result<Verification> right = Verify(options, kNotSet);
+  REQUIRE_MESSAGE(right.has_value(), right.error().message());
+  CHECK(right->verdict.passed());
+  CHECK(right->verdict.outputs.empty());
+  REQUIRE(right->verdict.inputs.size() == kKinds);
+  CHECK(right->verdict.inputs[0].name == "player-events");
+  for (const Comparison& c : right->verdict.inputs) CHECK(c.matched > 100);
+
+  std::vector<std::string> lines;
+  const std::string path = run.scratch / "events/purchase-events.ndjson";
+  {
+    std::ifstream file(path);
+    for (std::string line; std::getline(file, line);) lines.push_back(line);
+  }
+  const std::string lost = lines[lines.size() / 2];
+  lines.erase(lines.begin() + static_cast<std::ptrdiff_t>(lines.size() / 2));
+  lines.push_back(lines[3]);
+  {
+    std::ofstream file(path);
+    for (const std::string& line : lines) file << line << '\n';
+  }
+  const Result<Verification> wrong = Verify(options, kNotSet);
+  REQUIRE(wrong.has_value());
+  const Comparison& purchases = Of(wrong->verdict, "purchase-events");
+  CHECK(testing::Counts(purchases) ==
+        std::to_string(lines.size()) + "/" + std::to_string(lines.size() - 1) + " 1 0 1 0");
+  CHECK(purchases.examples[static_cast<unsigned>(Flaw::kMissing)][0].expected == lost);
+  CHECK(Of(wrong->verdict, "player-events").passed());
+}
+
+TEST_CASE("Verify: what failed is not expected, what is unknown is not judged") {
+  FileRun run;
+  Result<std::vector<LedgerEntry>> ledger = ReadLedger(run.scratch / "run");
+  REQUIRE(ledger.has_value());
+  LedgerEntry& entry = (*ledger)[0];
+  const Result<Manifest> manifest = ReadManifest(run.scratch / "run");
+  REQUIRE(manifest.has_value());
+  // Ten thousand events are lost in the middle, the fate of the next ten thousand is not known.
+  entry.intervals[static_cast<unsigned>(Fate::kFailed)] = {{10'000, 19'999}};
+  entry.intervals[static_cast<unsigned>(Fate::kUnknown)] = {{20'000, 29'999}};
+  entry.fates[0] = {};
+  for (unsigned k = 0; k < kKinds; ++k) {
+    const std::uint64_t quarter = entry.generated[k] / 4;
+    entry.fates[static_cast<unsigned>(Fate::kFailed)][k] = quarter;
+    entry.fates[static_cast<unsigned>(Fate::kUnknown)][k] = quarter;
+    entry.fates[0][k] = entry.generated[k] - 2 * quarter;
+  }
+  REQUIRE(WriteLedger(run.scratch / "run", manifest->run_id, *ledger).ok());
+
+  for (const bool unknown_came : {false, true}) {
+    run.Pipeline({}, [&](const StreamEvent& e) {
+      return (e.position < 10'000 || e.position > 19'999) && (unknown_came || e.position < 38'000);
+    });
+    const Verification found = run.Judge();
+    CAPTURE(VerdictText(found.verdict, nullptr));
+    CHECK(found.verdict.passed());
+    CHECK(found.verdict.notes.size() == 3);
+    CHECK((Of(found.verdict, "player-session-summaries").may > 0) == unknown_came);
+    CHECK((Of(found.verdict, "server-alerts").may > 0) == unknown_came);
+    CHECK(Of(found.verdict, "purchase-aggregates").may > 0);
+  }
+  // Outputs of events that failed are too many.
+  run.Pipeline({}, [](const StreamEvent&) { return true; });
+  const Verification all = run.Judge();
+  CHECK(Of(all.verdict, "purchase-aggregates").flaw(Flaw::kUnexpected) > 0);
+  CHECK(Of(all.verdict, "player-session-summaries").flaw(Flaw::kDuplicate) > 0);
+  CHECK(Of(all.verdict, "player-session-summaries").flaw(Flaw::kMissing) == 0);
+}
+
+TEST_CASE("Verify: compat judges what holds in every order") {
+  FileRun run("compat", 20'000);
+  const Verification found = run.Judge();
+  CAPTURE(VerdictText(found.verdict, nullptr));
+  CHECK(found.verdict.passed());
+  CHECK(found.verdict.notes.size() == 1);
+  CHECK(Of(found.verdict, "fraud-alerts").expected > 1'000);
+}
+
+TEST_CASE("Verify: what it refuses, in one clear line") {
+  FileRun run;
+  run.Write();
+  const auto refused = [&](const std::function<void(VerifyOptions*)>& change,
+                           const std::string& part) {
+    VerifyOptions options = run.Options();
+    change(&options);
+    const Result<Verification> result = Verify(options, kNotSet);
+    REQUIRE_FALSE(result.has_value());
+    CAPTURE(result.error().message());
+    CHECK(result.error().code() == Code::kInvalid);
+    CHECK(result.error().message().find(part) != std::string::npos);
+    CHECK(result.error().message().find('\n') == std::string::npos);
+  };
+  refused([&](VerifyOptions* o) { o->run_dir = run.scratch / "no-run"; }, "no-run");
+  refused([&](VerifyOptions* o) { o->from = "file:" + run.scratch / "none"; }, "none");
+  refused([](VerifyOptions* o) { o->from = "somewhere"; }, "somewhere");
+  refused([](VerifyOptions* o) { o->from = "kafka://embedded"; }, "run --verify");
+  refused([](VerifyOptions* o) { o->topics["fraud-alerts"] = "server-alerts"; }, "server-alerts");
+  Result<Manifest> manifest = ReadManifest(run.scratch / "run");
+  REQUIRE(manifest.has_value());
+  manifest->finished = false;
+  REQUIRE(WriteManifest(run.scratch / "run", *manifest).ok());
+  refused([](VerifyOptions*) {}, "not over");
+  CHECK(Expect(run.scratch / "run", std::nullopt, 1, [](std::string_view) {
+          return true;
+        }).code() == Code::kInvalid);
+}
+
+TEST_CASE("Verify: ends when it is told to") {
+  FileRun run;
+  run.Write();
+  const Result<Verification> result = Verify(run.Options(), kSet);
+  REQUIRE_FALSE(result.has_value());
+  CHECK(result.error().code() == Code::kInterrupted);
+}
+
+// The whole way over Kafka: events, pipeline, outputs and inputs.
+TEST_CASE("Verify: a run through Kafka, a right pipeline and a wrong one") {
+  std::vector<std::string> topics = kTopics;
+  for (int i = 3; i < 7; ++i) topics.push_back("wrong-" + kTopics[static_cast<unsigned>(i)]);
+  const Result<std::unique_ptr<EmbeddedKafka>> kafka = EmbeddedKafka::Start(topics, 3);
+  REQUIRE_MESSAGE(kafka.has_value(), kafka.error().message());
+  const std::string brokers = (*kafka)->bootstrap();
+  Scratch scratch;
+  Execute(Spec("fraud-and-overload", 20'000), "kafka://" + brokers, scratch / "run");
+
+  PipelineOptions pipeline;
+  pipeline.brokers = brokers;
+  pipeline.until_idle = milliseconds(300);
+  const Result<PipelineReport> right = RunPipeline(pipeline, kNotSet);
+  REQUIRE_MESSAGE(right.has_value(), right.error().message());
+  CHECK(right->read[0] + right->read[1] + right->read[2] == 20'000);
+  CHECK(right->Line().find("read ") == 0);
+  CHECK(right->Line().find("no valid events") == std::string::npos);
+
+  VerifyOptions options;
+  options.run_dir = scratch / "run";
+  options.from = "kafka://" + brokers;
+  options.timeout = milliseconds(3'000);
+  Result<Verification> found = Verify(options, kNotSet);
+  REQUIRE_MESSAGE(found.has_value(), found.error().message());
+  CAPTURE(VerdictText(found->verdict, nullptr));
+  CHECK(found->verdict.passed());
+  for (int i = 0; i < kOutputKinds; ++i) {
+    const Comparison& c = Of(found->verdict, kOutputNames[i]);
+    CHECK(c.expected > 0);
+    std::uint64_t written = 0;
+    for (int o = 0; o < ReferencePipeline::kOutputs; ++o) {
+      if (c.name == ReferencePipeline::kOutputNames[o]) {
+        written = right->written[static_cast<unsigned>(o)];
+      }
+    }
+    CHECK(c.matched == written);
+  }
+
+  options.inputs = true;
+  found = Verify(options, kNotSet);
+  REQUIRE_MESSAGE(found.has_value(), found.error().message());
+  CHECK(found->verdict.passed());
+  CHECK(found->verdict.outputs.empty());
+  CHECK(Of(found->verdict, "player-events").matched == right->read[0]);
+
+  options.inputs = false;
+  REQUIRE(ParseBreakage("threshold=6", &pipeline.breakage).ok());
+  for (int i = 0; i < kOutputKinds; ++i) {
+    const std::string name = kOutputNames[i];
+    pipeline.topics[name] = options.topics[name] = "wrong-" + name;
+  }
+  const std::atomic<bool> finish{true};  // ends as soon as all is read
+  pipeline.until_idle.reset();
+  pipeline.finish = &finish;
+  const Result<PipelineReport> wrong = RunPipeline(pipeline, kNotSet);
+  REQUIRE_MESSAGE(wrong.has_value(), wrong.error().message());
+  options.timeout = milliseconds(1'000);
+  found = Verify(options, kNotSet);
+  REQUIRE_MESSAGE(found.has_value(), found.error().message());
+  CHECK(Of(found->verdict, "fraud-alerts").flaw(Flaw::kMissing) > 0);
+  CHECK(Of(found->verdict, "fraud-alerts").flaw(Flaw::kUnexpected) == 0);
+  CHECK(Of(found->verdict, "purchase-aggregates").passed());
+  CHECK(Of(found->verdict, "server-alerts").passed());
+
+  // From the end there is nothing to do.
+  pipeline.from_end = true;
+  const Result<PipelineReport> nothing = RunPipeline(pipeline, kNotSet);
+  REQUIRE_MESSAGE(nothing.has_value(), nothing.error().message());
+  CHECK(nothing->read == std::array<std::uint64_t, 3>{0, 0, 0});
+}
+
+TEST_CASE("RunPipeline: what it refuses, and nobody at the address") {
+  PipelineOptions options;
+  options.brokers = "127.0.0.1:1";
+  options.connect_timeout = milliseconds(200);
+  CHECK(RunPipeline(options, kNotSet).error().code() == Code::kUnreachable);
+  CHECK(RunPipeline(options, kSet).error().code() == Code::kInterrupted);
+  options.topics["player-events"] = "server-metrics";
+  CHECK(RunPipeline(options, kNotSet).error().code() == Code::kInvalid);
+}
+
+}  // namespace
+}  // namespace playload
