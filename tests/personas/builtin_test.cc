@@ -1,10 +1,16 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
+#include <cmath>
 #include <cstddef>
+#include <cstdint>
+#include <cstdio>
+#include <initializer_list>
 #include <string>
 #include <vector>
 
+#include "generator/base/text.h"
+#include "generator/base/yaml.h"
 #include "personas/facts.h"
 #include "personas/load.h"
 #include "personas/write.h"
@@ -80,6 +86,29 @@ TEST_CASE(
     } else {
       CHECK(mean < 1.2);
     }
+  }
+}
+
+// The row of docs/personas.md that the facts of a persona give.
+std::string TableRow(const std::string& name) {
+  const Result<Persona> persona = BuiltInPersona(name);
+  const PersonaFacts facts = ComputeFacts(*persona);
+  const auto length = static_cast<std::int64_t>(std::llround(facts.session_ms / 1'000));
+  char text[512];
+  std::snprintf(text, sizeof text, "| `%s` | %s | %.0f | %s | %.3g | %.2g |", name.c_str(),
+                persona->about.c_str(), facts.events,
+                FormatDuration(length * 1'000'000'000).c_str(), facts.sessions_per_life,
+                facts.purchases_per_life);
+  return text;
+}
+
+TEST_CASE("Built-in personas: the table in the documentation is the computed one") {
+  const Result<std::string> page = ReadTextFile(PLAYLOAD_SOURCE_DIR "/docs/personas.md");
+  REQUIRE(page.has_value());
+  for (const std::string& name : BuiltInPersonas()) {
+    const std::string row = TableRow(name);
+    CAPTURE(row);
+    CHECK(page->find(row + "\n") != std::string::npos);
   }
 }
 
