@@ -434,9 +434,7 @@ void Lanes::Measure(Lane& lane, std::uint64_t number, std::uint32_t i, Entity& e
   const unsigned region = model_.RegionOf(server);
   const std::uint64_t r = DrawAt(EntityKey(model_.seed_key, server), ++s.step, Purpose::kServer);
 
-  // A third of its players at once is as much as a server is made for.
-  const int full = static_cast<int>(model_.players_per_server) / 3 + 1;
-  const int busy = Clamp(s.online * 100 / full, 0, 100);
+  const int busy = Clamp(s.online * 100 / model_.full_online, 0, 100);
   const auto wander = [](std::uint8_t& drift, unsigned bits) {
     drift = static_cast<std::uint8_t>(Clamp(drift + static_cast<int>(bits % 3) - 1, 0, 12));
   };

@@ -13,9 +13,9 @@ namespace {
 constexpr std::uint32_t kMassOne = 1u << 28;
 constexpr std::uint32_t kCellOne = kMassOne / kCells;  // 2^24
 
-// Lanes are as large as the first-level cache likes (1,024 players are 17 KiB). A small population is
-// still spread over four to eight of them, so that threads and shards have something to share; over no
-// more, so that even a short run gets somewhere in each.
+// Lanes are as large as the first-level cache likes (1,024 players are 17 KiB). A small population
+// is still spread over four to eight of them, so that threads and shards have something to share;
+// over no more, so that even a short run gets somewhere in each.
 std::uint32_t LanePlayers(std::uint64_t players) {
   std::uint32_t size = 64;
   while (size < 1024 && std::uint64_t{size} * 2 * 4 <= players) size *= 2;
@@ -190,6 +190,14 @@ Model::Model(const Scenario& scenario, std::uint64_t seed)
     tables.cycle_ticks = TicksOf(cycle_ms);
     personas.push_back(tables);
   }
+  // A server is wholly busy with twice the players that are on it on average, and a few.
+  double online = 0;
+  for (const PersonaShare& share : population.mix) {
+    online += static_cast<double>(share.parts) / static_cast<double>(kProbabilityOne) *
+              static_cast<double>(personas[static_cast<std::size_t>(share.persona)].online_below) /
+              4294967296.0;
+  }
+  full_online = static_cast<int>(2 * online * players_per_server + 4.5);
   rows = row_store_.data();
   dwells = dwell_store_.data();
 }

@@ -120,6 +120,7 @@ class Model {
   std::uint8_t levels = 1;
   std::uint8_t maps_per_level = 1;
   std::uint32_t players_per_server = 64;
+  int full_online = 1;  // players on a server that keep it wholly busy
   std::uint32_t report_ticks = 80;
   bool compat = false;
   std::vector<FraudIncident> fraud;

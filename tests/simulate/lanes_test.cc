@@ -2,6 +2,7 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstdint>
 #include <map>
@@ -224,6 +225,30 @@ TEST_CASE("Lanes: fraud episodes are new players of one session, in the share as
   CHECK(share == doctest::Approx(0.05).epsilon(0.15));
   CHECK(alerting > 100);
   CHECK(near > 100);
+}
+
+// A server's cpu_load rises with the players who are on it: the load while many are online exceeds
+// the load while few are.
+TEST_CASE("Lanes: server load follows the players on the server") {
+  Scenario world = test::World(1'024, {"bot", "grinder"});
+  world.servers.players_per_server = 1'024;
+  world.servers.report_every_ms = 10'000;
+  std::vector<std::pair<int, int>> seen;  // players online, cpu_load
+  int online = 0;
+  for (const Record& r : LaneRecords(world, 8, 0, 1'600'000, 16'000)) {
+    online += r.action == Action::kSessionStart ? 1 : r.action == Action::kSessionEnd ? -1 : 0;
+    if (r.action == Action::kServerMetric) seen.emplace_back(online, r.a);
+  }
+  REQUIRE(seen.size() > 1'000);
+  std::sort(seen.begin(), seen.end());
+  double low = 0;
+  double high = 0;
+  const std::size_t quarter = seen.size() / 4;
+  for (std::size_t i = 0; i < quarter; ++i) {
+    low += seen[i].second;
+    high += seen[seen.size() - 1 - i].second;
+  }
+  CHECK(high / static_cast<double>(quarter) > low / static_cast<double>(quarter) + 3);
 }
 
 // A region climbs over 80 and recovers; a cap of 80 holds the other at exactly 80.
