@@ -33,6 +33,7 @@ const std::vector<std::string> kFastReconnect = {"reconnect.backoff.ms=10",
 
 }  // namespace
 
+// The mock broker detects no duplicates (a real one does), so these are allowed here.
 TEST_CASE("KafkaTransport: a broker that comes and goes costs nothing") {
   const auto cluster = StartCluster();
   LogLines log;

@@ -2,7 +2,6 @@
 #include <librdkafka/rdkafka.h>
 #include <librdkafka/rdkafka_mock.h>
 
-#include <functional>
 #include <thread>
 
 #include "kafka_fixture.h"
@@ -13,9 +12,6 @@ namespace {
 
 using std::chrono::milliseconds;
 using std::chrono::seconds;
-
-constexpr int kProduce = 0;  // Kafka's numbers of the requests
-constexpr int kInitProducerId = 22;
 
 const std::atomic<bool> kNo{false};
 
@@ -88,8 +84,8 @@ TEST_CASE("KafkaTransport: a full queue takes fewer, loses nothing and is counte
       TestOptions(cluster->bootstrap(), nullptr, {"queue.buffering.max.messages=100"}),
       &deliveries);
   REQUIRE(transport.Open(kNo).ok());
-  rd_kafka_mock_broker_set_rtt(cluster->cluster(), 1, 50);
-  const Batch batch = MakeBatch(0, 960);
+  rd_kafka_mock_broker_set_rtt(cluster->cluster(), 1, 10);
+  const Batch batch = MakeBatch(0, 480);
   const std::uint32_t first = transport.Offer(batch, 0, batch.count);
   CHECK(first == 100);
   for (std::uint32_t i = 0; i < first; ++i) deliveries.Generated(batch.events[i].kind, 1);
@@ -106,10 +102,10 @@ TEST_CASE("KafkaTransport: a full queue takes fewer, loses nothing and is counte
   CHECK(transport.Flush(Soon(), kNo).ok());
   CHECK(transport.Close().ok());
   CheckAddsUp(deliveries);
-  CHECK(Sum(deliveries, Fate::kAcked) == 960);
+  CHECK(Sum(deliveries, Fate::kAcked) == 480);
   CHECK(deliveries.counters().at("queue_full") >= 1);
   CHECK(deliveries.counters().at("queue_full_ns") > 0);
-  CheckArrived(cluster->bootstrap(), 960, false);
+  CheckArrived(cluster->bootstrap(), 480, false);
 }
 
 TEST_CASE("KafkaTransport: waits for a broker that comes later, and says so") {
@@ -183,7 +179,6 @@ TEST_CASE("KafkaTransport: a missing topic is named, with what to do") {
   CHECK(w.message().find("not a topic") != std::string::npos);
 }
 
-// The mock broker detects no duplicates (a real one does), so these are allowed here.
 TEST_CASE("KafkaTransport: an event that is too large fails alone") {
   const auto cluster = StartCluster();
   Deliveries deliveries(nullptr);
