@@ -11,7 +11,6 @@
 #include <algorithm>
 #include <cerrno>
 #include <charconv>
-#include <cmath>
 #include <cstddef>
 #include <cstring>
 #include <map>
@@ -313,7 +312,7 @@ std::string Real(double value) {
 bool ParseReal(std::string_view text, double* out) {
   if (text.find_first_not_of("0123456789+-.eE") != std::string_view::npos) return false;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), *out);
-  return error == std::errc() && end == text.data() + text.size() && std::isfinite(*out);
+  return error == std::errc() && end == text.data() + text.size();
 }
 
 // "0.25" as parts of 10^9, exactly; -1 if it is not a decimal from 0 to 1 with at most 9 places.
