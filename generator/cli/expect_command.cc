@@ -13,6 +13,7 @@ const CommandSyntax& ExpectSyntax() {
   static const CommandSyntax syntax = {
       "expect",
       "RUN_DIR",
+      "print what a correct pipeline must put out",
       "Prints what a correct pipeline must put out for a run, as lines "
       "{\"output\":...,\"key\":...,\"value\":{...}} in the order of their cause. Made again from "
       "the "

@@ -25,7 +25,8 @@ struct Flag {
 struct CommandSyntax {
   std::string_view name;       // "run"
   std::string_view arguments;  // "SCENARIO"; empty: none
-  std::string_view about;      // one sentence
+  std::string_view brief;      // a few words, for the list of commands
+  std::string_view about;      // a sentence or two
   std::vector<Flag> flags;     // without --help, which every command has
   std::size_t min_arguments = 0, max_arguments = 0;
   std::string_view more;  // shown below the flags

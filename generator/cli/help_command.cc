@@ -8,8 +8,14 @@
 namespace playload {
 
 const CommandSyntax& HelpSyntax() {
-  static const CommandSyntax syntax = {
-      "help", "[COMMAND]", "Prints what playload can do, or the flags of a command.", {}, 0, 1, ""};
+  static const CommandSyntax syntax = {"help",
+                                       "[COMMAND]",
+                                       "this list, or the flags of a command",
+                                       "Prints what playload can do, or the flags of a command.",
+                                       {},
+                                       0,
+                                       1,
+                                       ""};
   return syntax;
 }
 
@@ -24,9 +30,8 @@ Status HelpCommand(const Flags& flags, const Invocation& invocation) {
     if (!about.empty() && syntax.name == about.front()) return Print(HelpText(syntax));
     std::string left =
         "  playload " + std::string(syntax.name) + " " + std::string(syntax.arguments);
-    left.resize(std::max<std::size_t>(left.size() + 1, 44), ' ');
-    // The first sentence says enough here.
-    text += left + std::string(syntax.about.substr(0, syntax.about.find_first_of(".,("))) + "\n";
+    left.resize(std::max<std::size_t>(left.size() + 1, 48), ' ');
+    text += left + std::string(syntax.brief) + "\n";
   }
   if (!about.empty()) {
     return Invalid("unknown command " + Quoted(about.front()) + DidYouMean(about.front(), names));
@@ -38,7 +43,8 @@ Status HelpCommand(const Flags& flags, const Invocation& invocation) {
 }
 
 const CommandSyntax& VersionSyntax() {
-  static const CommandSyntax syntax = {"version", "", "Prints the version.", {}, 0, 0, ""};
+  static const CommandSyntax syntax = {
+      "version", "", "the version of this build", "Prints the version.", {}, 0, 0, ""};
   return syntax;
 }
 

@@ -51,6 +51,7 @@ constexpr List kLists[] = {
 const CommandSyntax& ListSyntax() {
   static const CommandSyntax syntax = {"list",
                                        "[scenarios|personas|profiles]",
+                                       "list what is built in",
                                        "Lists the built-in scenarios, personas and profiles.",
                                        {{"json", "", "as JSON"}},
                                        0,

@@ -62,6 +62,7 @@ const CommandSyntax& PipelineSyntax() {
   static const CommandSyntax syntax = {
       "pipeline",
       "",
+      "run the reference pipeline: a plain Kafka client",
       "Runs the reference pipeline: a plain Kafka consumer and producer that puts out what a "
       "correct "
       "pipeline must.",

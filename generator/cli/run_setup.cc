@@ -381,6 +381,7 @@ const CommandSyntax& RunSyntax() {
   static const CommandSyntax syntax = {
       "run",
       "SCENARIO",
+      "send a scenario to one or more destinations",
       "Sends a scenario (the name of a built-in one, or a YAML file) to one or more destinations, "
       "each "
       "event at its planned instant, and accounts for every one of them.",
@@ -397,6 +398,7 @@ const CommandSyntax& PlanSyntax() {
     CommandSyntax plan = {
         "plan",
         "SCENARIO",
+        "say what a run would do, without starting it",
         "Says what a run would do, without starting it: rates, events and bytes per "
         "topic, memory, expected outputs. Takes the flags of run.",
         RunFlags(),

@@ -13,6 +13,7 @@ const CommandSyntax& SchemaSyntax() {
   static const CommandSyntax syntax = {
       "schema",
       "[player|purchase|server]",
+      "print the JSON Schemas of the events",
       "Prints the JSON Schema of an event (2020-12, also valid as draft 7), or of all three, one "
       "JSON "
       "document each.",

@@ -24,6 +24,7 @@ const CommandSyntax& ShowSyntax() {
   static const CommandSyntax syntax = {
       "show",
       "persona|scenario NAME|FILE",
+      "print a persona with its facts, or a scenario",
       "Prints a persona with the facts that follow from it, or a scenario with every default.",
       {{"graph", "mermaid|dot", "draw the persona's chain"}},
       2,

@@ -17,6 +17,7 @@ const CommandSyntax& VerifySyntax() {
   static const CommandSyntax syntax = {
       "verify",
       "RUN_DIR",
+      "compare what a pipeline put out with what it must",
       "Compares what a pipeline put out with what it must put out for this run, prints the "
       "difference and writes verdict.json into the run directory.",
       {{"from", "SOURCE", "where the outputs are: kafka://HOST:PORT[,HOST:PORT] or file:DIR"},

@@ -243,6 +243,7 @@ Status Run::OpenAll() {
     }
     return all;
   });
+  PassSignalsOn();
   if (summary_.interrupted) return {Code::kInterrupted, "interrupted before the start"};
   return status;
 }

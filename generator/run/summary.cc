@@ -67,8 +67,10 @@ std::string PerSecond(double rate) {
   return text.data();
 }
 
-double AchievedRate(const DestinationSummary& destination) {
-  const std::int64_t ns = SendingNs(destination.sender);
+// From when the run started, not from when the sender stood ready for it.
+double AchievedRate(const RunSummary& summary, const DestinationSummary& destination) {
+  const SenderReport& sender = destination.sender;
+  const std::int64_t ns = sender.ended_ns - std::max(sender.begun_ns, summary.zero_ns);
   return ns > 0 ? static_cast<double>(destination.ledger.total_generated()) / Seconds(ns) : 0;
 }
 
@@ -172,7 +174,7 @@ void WriteMeasurements(JsonText& json, const RunSummary& summary,
   json.Key("planned_per_second");
   Paced(summary.spec) ? json.Decimal(PlannedRate(summary, destination)) : json.Null();
   json.Key("achieved_per_second");
-  json.Decimal(AchievedRate(destination));
+  json.Decimal(AchievedRate(summary, destination));
   WriteRate(json, summary, destination);
   WriteLatency(json, destination);
   WriteCounts(json, "counters", destination.counters);
@@ -240,7 +242,7 @@ void AppendDestination(const RunSummary& summary, const DestinationSummary& dest
   *text += "  " + ledger.to + "\n";
   if (Paced(summary.spec)) {
     *text += "    rate       planned " + PerSecond(PlannedRate(summary, destination));
-    *text += ", held " + PerSecond(AchievedRate(destination));
+    *text += ", held " + PerSecond(AchievedRate(summary, destination));
     if (sender.lateness.count() > 0) {
       *text += "; 99 % within " +
                Milliseconds(static_cast<std::int64_t>(sender.lateness.Percentile(99))) +
@@ -249,7 +251,8 @@ void AppendDestination(const RunSummary& summary, const DestinationSummary& dest
     }
     *text += "\n";
   } else {
-    *text += "    rate       " + PerSecond(AchievedRate(destination)) + " (nothing paced)\n";
+    *text +=
+        "    rate       " + PerSecond(AchievedRate(summary, destination)) + " (nothing paced)\n";
   }
   for (std::size_t k = 0; k < kKinds; ++k) {
     if (!destination.kinds[k]) continue;

@@ -1,0 +1,99 @@
+// A clock that only moves when somebody waits, a destination that can be corked, and a folder that
+// goes away.
+
+#pragma once
+
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <filesystem>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "generator/run/run_clock.h"
+#include "transports/transport.h"
+
+namespace playload::test {
+
+class FakeClock final : public RunClock {
+ public:
+  explicit FakeClock(std::int64_t now) : now_(now) {}
+  std::int64_t Now() override { return now_; }
+  void WaitUntil(std::int64_t instant_ns) override { now_ = std::max(now_, instant_ns) + slack_; }
+
+  void Advance(std::int64_t ns) { now_ += ns; }
+  // What every wait takes too long.
+  void set_slack(std::int64_t ns) { slack_ = ns; }
+
+ private:
+  std::int64_t now_;
+  std::int64_t slack_ = 0;
+};
+
+// Takes what `room` says, and remembers when each event came.
+class FakeTransport final : public Transport {
+ public:
+  struct Taken {
+    Position position;
+    Kind kind;
+    std::int64_t at_ns;
+  };
+
+  FakeTransport(FakeClock& clock, Deliveries& deliveries)
+      : clock_(clock), deliveries_(deliveries) {}
+
+  // How many of `wanted` events are taken now; all of them where this is empty.
+  std::function<std::uint32_t(std::uint32_t wanted)> room;
+  std::vector<Taken> taken;
+  Status lost;
+  bool gone = false;
+
+  [[nodiscard]] std::string name() const override { return "fake"; }
+  Status Open(const std::atomic<bool>& /*stop*/) override { return {}; }
+  [[nodiscard]] std::uint32_t Offer(const Batch& batch, std::uint32_t from,
+                                    std::uint32_t to) override {
+    if (!lost.ok()) return 0;
+    const std::uint32_t take = room ? std::min(room(to - from), to - from) : to - from;
+    for (std::uint32_t i = from; i < from + take; ++i) {
+      taken.push_back({batch.position(i), batch.events[i].kind, clock_.Now()});
+      deliveries_.Acked(batch.events[i].kind, batch.position(i), clock_.Now(), clock_.Now());
+    }
+    return take;
+  }
+  [[nodiscard]] Status failed() const override { return lost; }
+  [[nodiscard]] bool reader_gone() const override { return gone; }
+  Status Flush(std::chrono::steady_clock::time_point /*deadline*/,
+               const std::atomic<bool>& /*hurry*/) override {
+    return {};
+  }
+  Status Close() override { return {}; }
+
+ private:
+  FakeClock& clock_;
+  Deliveries& deliveries_;
+};
+
+class ScratchFolder {
+ public:
+  ScratchFolder() {
+    std::string name = (std::filesystem::temp_directory_path() / "playload-run-XXXXXX").string();
+    REQUIRE(mkdtemp(name.data()) != nullptr);
+    path_ = name;
+  }
+  ~ScratchFolder() {
+    std::error_code ignored;
+    std::filesystem::remove_all(path_, ignored);
+  }
+  ScratchFolder(const ScratchFolder&) = delete;
+  ScratchFolder& operator=(const ScratchFolder&) = delete;
+
+  [[nodiscard]] const std::string& path() const { return path_; }
+  [[nodiscard]] std::string operator/(const std::string& name) const { return path_ + "/" + name; }
+
+ private:
+  std::string path_;
+};
+
+}  // namespace playload::test
