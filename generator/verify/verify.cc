@@ -1,5 +1,7 @@
 #include "generator/verify/verify.h"
 
+#include <simdjson.h>
+
 #include <algorithm>
 #include <deque>
 #include <memory>
@@ -8,6 +10,7 @@
 
 #include "generator/base/text.h"
 #include "generator/pace/plan.h"
+#include "generator/run/json_file.h"
 #include "generator/run/ledger.h"
 #include "generator/run/manifest.h"
 #include "generator/verify/collector.h"
@@ -38,6 +41,8 @@ constexpr Position kPollEvery = 4'096;
 // Lines of a user's history in the report: so many at each end.
 constexpr std::size_t kHistoryEnds = 8;
 
+constexpr std::size_t kMostSummaryBytes = std::size_t{64} << 20;
+
 // A run that is over, as one of its destinations got it.
 struct FinishedRun {
   RunSpec spec;
@@ -66,6 +71,24 @@ Result<FinishedRun> LoadRun(const std::string& run_dir, std::size_t destination,
   run.ledger = std::move((*ledger)[destination]);
   run.arrivals = Arrivals(run.ledger);
   return run;
+}
+
+// From summary.json: what the ledger, which knows one fate of each event, cannot say. 0 where the
+// summary is not there: it is for a note only.
+std::uint64_t PossibleDuplicates(const std::string& run_dir, std::size_t destination) {
+  const std::string file = run_dir + "/summary.json";
+  const Result<std::string> text = ReadWholeFile(file, kMostSummaryBytes);
+  if (!text) return 0;
+  simdjson::dom::parser parser;
+  simdjson::dom::element summary;
+  std::uint64_t count = 0;
+  const std::string pointer =
+      "/destinations/" + std::to_string(destination) + "/counters/possible_duplicates";
+  if (parser.parse(*text).get(summary) != simdjson::SUCCESS ||
+      summary.at_pointer(pointer).get(count) != simdjson::SUCCESS) {
+    return 0;
+  }
+  return count;
 }
 
 // The destination that the outputs at `from` come from: the same address, else the first of the
@@ -437,6 +460,12 @@ class Verifier {
           "of " + FormatCount(count(Fate::kUnknown)) +
           " events it is not known whether they arrived: what comes of them is "
           "counted as may");
+    }
+    if (const std::uint64_t twice = PossibleDuplicates(options_.run_dir, destination_); twice > 0) {
+      verdict->notes.push_back(
+          "playload itself may have written up to " + FormatCount(twice) +
+          " events twice after its Kafka producer failed; a pipeline that counts them twice is not "
+          "to blame, and --inputs shows which they are");
     }
     if (run_.ledger.coarse) {
       verdict->notes.emplace_back(

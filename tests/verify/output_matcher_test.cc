@@ -194,6 +194,10 @@ TEST_CASE("OutputMatcher: aggregates") {
       Judged(world,
              {right[0], aggregate("9.9", "2"), aggregate("9.9", "2"), right[2], right[3], right[4]},
              kAggregates) == "5/4 0 0 1 1");
+  CHECK(
+      Judged(world,
+             {right[0], aggregate("9.9", "2"), aggregate("9.8", "2"), right[2], right[3], right[4]},
+             kAggregates) == "5/4 0 1 0 1");
   // Counts decide, not the order of arrival.
   CHECK(Judged(world, {right[3], right[0], right[4], right[2], right[1]}, kAggregates) ==
         "5/5 0 0 0 0");

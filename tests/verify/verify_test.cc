@@ -319,6 +319,12 @@ TEST_CASE("Verify: what failed is not expected, what is unknown is not judged") 
     CHECK((Of(found.verdict, "server-alerts").may > 0) == unknown_came);
     CHECK((Of(found.verdict, "purchase-aggregates").may > 0 || !unknown_came));
   }
+  // What the summary says of its own doubts is said again.
+  std::ofstream(run.scratch / "run/summary.json")
+      << R"({"destinations":[{"counters":{"possible_duplicates":1234}}]})";
+  const Verdict doubtful = run.Judge().verdict;
+  REQUIRE(doubtful.notes.size() == 4);
+  CHECK(doubtful.notes[2].find("up to 1,234 events twice") != std::string::npos);
   // Outputs of events that failed are too many.
   run.Pipeline({}, [](const StreamEvent&) { return true; });
   const Verification all = run.Judge();
