@@ -140,8 +140,9 @@ void Work(Shared& shared, Worker& worker) {
   } catch (const std::exception& error) {
     worker.status = {Code::kInternal, "sending to " + transport.name() + ": " + error.what()};
   }
+  // Closing repeats what flushing could not do; only what is new counts.
   const Status closed = transport.Close();
-  if (worker.status.ok()) worker.status = closed;
+  if (worker.status.ok() && closed.message() != worker.flushed.message()) worker.status = closed;
   const std::lock_guard lock(shared.mutex);
   worker.opened = worker.sent = worker.done = true;
   shared.changed.notify_all();
