@@ -5,11 +5,11 @@
 #include <fstream>
 #include <string>
 
-#include "fakes.h"
 #include "generator/run/ledger.h"
 #include "generator/run/manifest.h"
 #include "generator/run/run.h"
 #include "scenarios/load.h"
+#include "tests/run/fakes.h"
 #include "tests/support/world.h"
 
 namespace playload {

@@ -7,8 +7,8 @@
 #include <filesystem>
 #include <string>
 
-#include "fakes.h"
 #include "generator/run/json_writer.h"
+#include "tests/run/fakes.h"
 
 namespace playload {
 

@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "fakes.h"
+#include "tests/run/fakes.h"
 
 namespace playload {
 namespace {

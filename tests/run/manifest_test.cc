@@ -5,9 +5,9 @@
 #include <string>
 #include <vector>
 
-#include "fakes.h"
 #include "generator/run/json_file.h"
 #include "scenarios/load.h"
+#include "tests/run/fakes.h"
 
 namespace playload {
 namespace {

@@ -6,7 +6,7 @@
 #include <atomic>
 #include <vector>
 
-#include "fakes.h"
+#include "tests/run/fakes.h"
 #include "tests/support/world.h"
 
 namespace playload {
