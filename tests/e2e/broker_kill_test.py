@@ -14,9 +14,10 @@ class BrokerKillTest(harness.Case):
             run_dir = self.scratch / "run"
             source = f"kafka://{server.bootstrap}"
             with self.started(
-                *["run", "fraud-ring", "--seed", "6", "--rate", "20k", "--duration", "20s"],
+                *["run", "fraud-ring", "--seed", "6", "--rate", "10k", "--duration", "20s"],
                 *["--to", source, "--create-topics", "partitions=6,replication=1"],
-                *["--run-dir", run_dir],
+                # A broker that was killed repairs its logs first, which takes what it takes.
+                *["--run-dir", run_dir, "--drain-timeout", "150s"],
             ) as run:
                 self.wait_for_events(server, "player-events")
                 for _ in range(2):
@@ -24,7 +25,7 @@ class BrokerKillTest(harness.Case):
                     server.kill()
                     time.sleep(1)
                     server.restart()
-                code = run.wait(120)
+                code = run.wait(240)
                 output = run.output()
             self.assertEqual(code, harness.EXIT_DONE, output)
 

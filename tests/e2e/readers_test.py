@@ -55,8 +55,8 @@ class ReadersTest(harness.Case):
                     event["event_timestamp"], last.get(message.partition, ""), "goes backwards"
                 )
                 last[message.partition] = event["event_timestamp"]
-            # Another destination of the same run has the same events.
-            rows = harness.lines(self.scratch / "files" / f"{topic}.ndjson")
+            # Another destination of the same run has the same events (in a file of the same name).
+            rows = harness.lines(self.scratch / "files" / f"{self.prefix}-{topic}.ndjson")
             self.assertEqual(
                 collections.Counter(rows), collections.Counter(m.value for m in messages)
             )
