@@ -148,6 +148,21 @@ TEST_CASE("Episodes: near misses reach the threshold itself") {
   }
 }
 
+// Not even an attempt: what a near miss does must be honest whatever the player did before.
+TEST_CASE("Episodes: a near miss never buys abroad and never asks twice for a refund") {
+  for (const std::string& name : kNever) {
+    CAPTURE(name);
+    const Result<Persona> persona = BuiltInPersona(name);
+    REQUIRE(persona.has_value());
+    for (const State& state : persona->states) {
+      for (const Transition& t : state.to) {
+        CHECK(t.emit != Emit::kPurchaseForeign);
+        CHECK(t.emit != Emit::kRefundAgain);
+      }
+    }
+  }
+}
+
 TEST_CASE("Episodes: one session, fast, and nothing bought that could run out") {
   for (const std::string& name : Scripted()) {
     CAPTURE(name);
