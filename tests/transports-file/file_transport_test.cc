@@ -230,9 +230,9 @@ TEST_CASE("FileTransport: a write that fails leaves whole lines and exact counts
              first += kPerBatch) {
           accepted += OfferAll(transport, deliveries, MakeBatch(first, kPerBatch, true), 100);
         }
-        const Status flushed = transport.Flush(Soon(), kNotSet);
+        CHECK(transport.Flush(Soon(), kNotSet).code() == Code::kDestination);
+        CheckAccounts(deliveries);
         closed = transport.Close();
-        CHECK(flushed.code() == Code::kDestination);
       }
       CHECK(closed.code() == Code::kDestination);
       CHECK(closed.message() == transport.failed().message());
@@ -268,6 +268,26 @@ TEST_CASE("FileTransport: a write that fails leaves whole lines and exact counts
       REQUIRE(deliveries.reasons().size() == 1);
       CHECK(deliveries.reasons().begin()->first == "File too large (EFBIG)");
     }
+  }
+}
+
+// For every byte at which a line can be cut: the file is the longest row of whole lines that fits.
+TEST_CASE("FileTransport: wherever a line is cut, it is cut back") {
+  const Batch batch = MakeBatch(0, 160, true);
+  const std::string all = LinesUpTo(160, Kind::kPlayer);
+  for (rlim_t limit = 9'000; limit < 9'400; ++limit) {
+    const Scratch scratch;
+    const FileOptions options = Into(scratch.path());
+    Deliveries deliveries = Unplanned();
+    FileTransport transport(options, &deliveries);
+    REQUIRE(transport.Open(kNotSet).ok());
+    OfferAll(transport, deliveries, batch);
+    const FileSizeLimit limited(limit);
+    REQUIRE_FALSE(transport.Flush(Soon(), kNotSet).ok());
+    const std::string fits = all.substr(0, all.rfind('\n', limit - 1) + 1);
+    REQUIRE(ReadAll(PathOf(options, Kind::kPlayer)) == fits);
+    REQUIRE(deliveries.fate(Fate::kAcked, Kind::kPlayer) ==
+            static_cast<std::uint64_t>(std::count(fits.begin(), fits.end(), '\n')));
   }
 }
 

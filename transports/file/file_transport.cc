@@ -108,25 +108,19 @@ void FileTransport::Idle() {
   }
 }
 
+// After an error too: what the other files were given is still written, as far as that goes.
 Status FileTransport::Flush(std::chrono::steady_clock::time_point /*deadline*/,
                             const std::atomic<bool>& hurry) {
   if (hurry.load()) hurry_ = true;
-  if (failed_.ok()) WriteAll();
-  return failed_;
-}
-
-void FileTransport::WriteAll() {
   for (const std::unique_ptr<OutputFile>& file : files_) {
     if (file != nullptr) Note(file->Write());
   }
+  return failed_;
 }
 
-// The first error ends the destination. What the other files were given is still written, as far as
-// that goes.
+// The first error ends the destination.
 void FileTransport::Note(Status status) {
-  if (status.ok() || !failed_.ok()) return;
-  failed_ = std::move(status);
-  WriteAll();
+  if (failed_.ok() && !status.ok()) failed_ = std::move(status);
 }
 
 Status FileTransport::Close() {

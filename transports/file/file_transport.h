@@ -55,7 +55,6 @@ class FileTransport final : public Transport {
 
  private:
   void Add(const Batch& batch, std::uint32_t from, std::uint32_t to);
-  void WriteAll();
   void Note(Status status);
 
   const FileOptions options_;
