@@ -23,6 +23,9 @@ namespace playload {
 namespace {
 
 constexpr std::int64_t kNsPerSecond = 1'000'000'000;
+// How long before its first event is due a stream is started: making its tables, threads and first
+// batches takes some 20 ms on an idle core.
+constexpr std::int64_t kLeadNs = 250'000'000;
 // How often the flags of the signals are looked at.
 constexpr std::chrono::milliseconds kPoll{20};
 // An interrupted stream is made again up to its end to know its digest and what it expects; at
@@ -258,13 +261,13 @@ void Run::ChooseStart() {
     spec.start_ns = wall;
     if (IsPaced(spec)) {
       // A whole millisecond, so that it can be typed again.
-      spec.start_ns = (wall + LeadTimeNs(spec)) / 1'000'000 * 1'000'000;
+      spec.start_ns = (wall + kLeadNs) / 1'000'000 * 1'000'000;
     }
   }
   const std::int64_t zero = IsPaced(spec) ? steady + (spec.start_ns - wall) : steady;
   shared_.start.start_ns.store(spec.start_ns);
   // What was due before the senders could start is not called late.
-  shared_.start.opened_ns.store(std::max(zero, steady + LeadTimeNs(spec)));
+  shared_.start.opened_ns.store(std::max(zero, steady + kLeadNs));
   shared_.start.zero_ns.store(zero, std::memory_order_release);
   if (spec.rate_max) shared_.stamps = std::make_unique<StampLog>(WallClockNow);
   shared_.spec = spec;
@@ -487,13 +490,6 @@ std::string MakeRunId(std::int64_t now_ns, const RunSpec& spec) {
     id += "-shard-" + std::to_string(spec.shard) + "-of-" + std::to_string(spec.shards);
   }
   return id;
-}
-
-std::int64_t LeadTimeNs(const RunSpec& spec) {
-  // 50 ns a player, as measured for filling lanes, and a tenth of a second for everything else.
-  const std::uint64_t players =
-      std::min<std::uint64_t>(spec.scenario.population.players, std::uint64_t{10} * 1'000'000'000);
-  return 100'000'000 + static_cast<std::int64_t>(players) * 50;
 }
 
 RunResult Execute(RunOptions options, const std::atomic<bool>& stop, const std::atomic<bool>& hurry,

@@ -54,7 +54,4 @@ RunResult Execute(RunOptions options, const std::atomic<bool>& stop, const std::
 // "20261120T133547Z-fraud-ring-7", with "-shard-2-of-5" where it is one.
 std::string MakeRunId(std::int64_t now_ns, const RunSpec& spec);
 
-// How long before its first event is due a stream is started: what filling the population takes.
-std::int64_t LeadTimeNs(const RunSpec& spec);
-
 }  // namespace playload

@@ -276,6 +276,10 @@ void AppendDestination(const RunSummary& summary, const DestinationSummary& dest
              Milliseconds(static_cast<std::int64_t>(destination.latency_from_plan.Percentile(99))) +
              "\n";
   }
+  if (sender.backfilled > 0) {
+    *text += "    backfill   " + FormatCount(sender.backfilled) +
+             " events whose instants had passed when the run began\n";
+  }
   if (destination.reader_gone) *text += "    the reader of stdout went away before the end\n";
   for (const auto& [reason, count] : destination.reasons) {
     *text += "    " + FormatCount(count) + " x " + reason + "\n";
