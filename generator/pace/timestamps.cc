@@ -59,14 +59,14 @@ int RenderTimestamp(std::int64_t utc_ns, TimestampForm form, char* out) {
   o = Digits(o, seconds / 60 % 60, 2);
   *o++ = ':';
   o = Digits(o, seconds % 60, 2);
+  // Python's isoformat() leaves the fraction out when it is zero.
+  const bool micros = form == TimestampForm::kMicros ||
+                      (form == TimestampForm::kNaiveMicros && fraction / 1'000 != 0);
   if (form == TimestampForm::kMillis) {
     *o++ = '.';
     o = Digits(o, fraction / 1'000'000, 3);
-  } else if (form == TimestampForm::kMicros) {
+  } else if (micros) {
     *o++ = '.';
-    o = Digits(o, fraction / 1'000, 6);
-  } else if (form == TimestampForm::kNaiveMicros && fraction / 1'000 != 0) {
-    *o++ = '.';  // Python's isoformat() leaves the fraction out when it is zero
     o = Digits(o, fraction / 1'000, 6);
   }
   if (form != TimestampForm::kNaiveMicros) *o++ = 'Z';

@@ -345,7 +345,7 @@ void Lanes::Rare(Lane& lane, std::uint64_t number, std::uint32_t i, Entity& e, E
     const std::uint64_t key = EntityKey(model_.seed_key, number * model_.lane_players() + i);
     const auto draw = static_cast<std::uint32_t>(DrawAt(key, p.session, Purpose::kLife) >> 32);
     p.traits.leaves =
-        p.traits.episode || tables.one_session || p.age == 255 || draw < tables.leave_below;
+        p.traits.episode || tables.one_session || p.age == 254 || draw < tables.leave_below;
   } else if (emit == Emit::kPurchase || emit == Emit::kPurchaseForeign) {
     Buy(lane, number, i, e, emit == Emit::kPurchaseForeign, record);
   } else {

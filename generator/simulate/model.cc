@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cassert>
+#include <cmath>
 #include <numeric>
 
 #include "personas/facts.h"
@@ -29,6 +30,7 @@ std::uint32_t ShareOf32(std::int64_t parts) {
 
 std::vector<std::int64_t> PartsOf(const auto& shares) {
   std::vector<std::int64_t> parts;
+  parts.reserve(shares.size());
   for (const auto& share : shares) parts.push_back(share.parts);
   return parts;
 }
@@ -108,7 +110,7 @@ DwellTable MakeDwellTable(const Dwell& dwell) {
     if (i == 256) p = 1.0 - 1.0 / 8192;
     double ticks = DwellQuantileMs(dwell, p) / static_cast<double>(kTickMs);
     ticks = std::min(ticks, static_cast<double>(kLongestTicks));
-    table.quantile[i] = static_cast<std::uint32_t>(ticks * 16.0 + 0.5);
+    table.quantile[i] = static_cast<std::uint32_t>(std::lround(ticks * 16.0));
     if (i > 0) table.quantile[i] = std::max(table.quantile[i], table.quantile[i - 1]);
   }
   return table;
@@ -197,7 +199,7 @@ Model::Model(const Scenario& scenario, std::uint64_t seed)
               static_cast<double>(personas[static_cast<std::size_t>(share.persona)].online_below) /
               4294967296.0;
   }
-  full_online = static_cast<int>(2 * online * players_per_server + 4.5);
+  full_online = static_cast<int>(std::lround(2 * online * players_per_server)) + 4;
   rows = row_store_.data();
   dwells = dwell_store_.data();
 }
