@@ -17,8 +17,7 @@ using std::chrono::milliseconds;
 using std::chrono::seconds;
 using Clock = std::chrono::steady_clock;
 
-constexpr milliseconds kAsk{200};        // one try; `stop` is looked at between tries
-constexpr milliseconds kAnswer{10'000};  // for a broker that is there
+constexpr milliseconds kAsk{200};  // one try; `stop` is looked at between tries
 
 struct MetadataDelete {
   void operator()(const rd_kafka_metadata_t* metadata) const {
@@ -179,7 +178,7 @@ Result<std::optional<int>> KafkaClient::Partitions(const std::string& topic,
   if (handle == nullptr) {
     return Invalid(where + ": " + rd_kafka_err2str(rd_kafka_last_error()));
   }
-  const Clock::time_point deadline = Clock::now() + kAnswer;
+  const Clock::time_point deadline = Clock::now() + options_.patience;
   for (;;) {
     const rd_kafka_metadata_t* got = nullptr;
     rd_kafka_resp_err_t error =
@@ -220,7 +219,7 @@ Status KafkaClient::CreateTopic(const std::string& topic, const KafkaTopicShape&
   if (wanted == nullptr) return Invalid("topic '" + topic + "': " + text.data());
   const std::unique_ptr<rd_kafka_AdminOptions_t, AdminOptionsDelete> options(
       rd_kafka_AdminOptions_new(handle_.get(), RD_KAFKA_ADMIN_OP_CREATETOPICS));
-  const auto answer_ms = static_cast<int>(kAnswer.count());
+  const auto answer_ms = static_cast<int>(options_.patience.count());
   (void)rd_kafka_AdminOptions_set_request_timeout(options.get(), answer_ms, text.data(),
                                                   text.size());
   // The broker answers when the topic is known everywhere, not when it has merely noted the wish.
@@ -265,7 +264,7 @@ Result<int> KafkaClient::EnsureTopic(const std::string& topic,
   if (Status s = CreateTopic(topic, *shape); !s.ok()) return s;
   Say("created topic '" + topic + "' with " + std::to_string(shape->partitions) +
       " partitions, replication " + std::to_string(shape->replication));
-  const Clock::time_point deadline = Clock::now() + kAnswer;
+  const Clock::time_point deadline = Clock::now() + options_.patience;
   while (Clock::now() < deadline && !stop) {
     found = Partitions(topic, stop);
     if (!found) return found.error();
@@ -279,7 +278,7 @@ Result<int> KafkaClient::EnsureTopic(const std::string& topic,
 
 Result<KafkaClient::Range> KafkaClient::Offsets(const std::string& topic, int partitions) {
   Range range;
-  const Clock::time_point deadline = Clock::now() + kAnswer;
+  const Clock::time_point deadline = Clock::now() + options_.patience;
   for (int partition = 0; partition < partitions;) {
     std::int64_t low = 0;
     std::int64_t high = 0;

@@ -52,7 +52,9 @@ class KafkaClient {
     std::string brokers;
     KafkaSettings settings;
     KafkaSettings::Role role = KafkaSettings::Role::kProducer;
-    KafkaLog log;                                // may be empty
+    KafkaLog log;  // may be empty
+    // For answers of a cluster that is there, but is electing leaders or restarting.
+    std::chrono::milliseconds patience{10'000};
     std::chrono::milliseconds say_every{5'000};  // between two lines while waiting
   };
 

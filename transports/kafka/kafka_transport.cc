@@ -97,6 +97,7 @@ Status KafkaTransport::Open(const std::atomic<bool>& stop) {
     options.settings = options_.settings;
     options.log = options_.log;
     options.say_every = options_.say_every;
+    options.patience = options_.connect_timeout;
     auto client = KafkaClient::Make(std::move(options));
     if (!client) return client.error();
     KafkaClient& kafka = **client;
@@ -119,21 +120,30 @@ Status KafkaTransport::Open(const std::atomic<bool>& stop) {
     }
   }
   if (Status s = MakeInstance(&instance_); !s.ok()) return s;
-  // Warms up: the first record to a topic whose metadata is not known waits for up to a second.
-  for (const KafkaTopic& topic : instance_.topics) {
-    const rd_kafka_metadata_t* got = nullptr;
-    constexpr int kAnswerMs = 10'000;
-    const rd_kafka_resp_err_t error =
-        rd_kafka_metadata(instance_.handle.get(), 0, topic.get(), &got, kAnswerMs);
-    const std::unique_ptr<const rd_kafka_metadata_t, MetadataDelete> metadata(got);
-    if (error != RD_KAFKA_RESP_ERR_NO_ERROR) {
-      return {Code::kUnreachable, "Kafka at " + bootstrap_ + ", topic '" +
-                                      rd_kafka_topic_name(topic.get()) +
-                                      "': " + rd_kafka_err2str(error)};
-    }
-  }
+  if (Status s = WarmUp(stop); !s.ok()) return s;
   waiting_since_ = said_ = SteadyClock::now();
   report_thread_ = std::thread([this] { ReportLoop(); });
+  return {};
+}
+
+// The first record to a topic whose metadata the producer does not know waits for up to a second.
+Status KafkaTransport::WarmUp(const std::atomic<bool>& stop) const {
+  constexpr int kTryMs = 500;
+  const SteadyClock::time_point deadline = SteadyClock::now() + options_.connect_timeout;
+  for (const KafkaTopic& topic : instance_.topics) {
+    for (;;) {
+      const rd_kafka_metadata_t* got = nullptr;
+      const rd_kafka_resp_err_t error =
+          rd_kafka_metadata(instance_.handle.get(), 0, topic.get(), &got, kTryMs);
+      const std::unique_ptr<const rd_kafka_metadata_t, MetadataDelete> metadata(got);
+      if (error == RD_KAFKA_RESP_ERR_NO_ERROR) break;
+      if (stop) return {Code::kInterrupted, "interrupted while connecting to Kafka"};
+      if (SteadyClock::now() >= deadline) {
+        return {Code::kUnreachable, "Kafka at " + bootstrap_ + ": " + rd_kafka_err2str(error)};
+      }
+      std::this_thread::sleep_for(milliseconds(20));
+    }
+  }
   return {};
 }
 

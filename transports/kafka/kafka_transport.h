@@ -117,6 +117,7 @@ class KafkaTransport : public Transport {
 
   Status MakeInstance(Instance* out) const;
   void DestroyInstance();
+  [[nodiscard]] Status WarmUp(const std::atomic<bool>& stop) const;
   Produced ProduceOne(const Slot& what, std::int32_t partition, std::string_view key,
                       std::string_view value);
   Slot* TakeSlot();

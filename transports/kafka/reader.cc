@@ -58,6 +58,7 @@ struct KafkaReader::Impl {
     out.settings = options.settings;
     out.role = KafkaSettings::Role::kConsumer;
     out.log = options.log;
+    out.patience = options.connect_timeout;
     return out;
   }
   Status Assign(const std::atomic<bool>& stop);
