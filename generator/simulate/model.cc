@@ -146,8 +146,9 @@ Model::Model(const Scenario& scenario, std::uint64_t seed)
   regions_ = Choice(PartsOf(scenario.servers.regions));
   fraud = scenario.fraud;
   overload = scenario.overload;
-  for (const FraudIncident& incident : fraud)
+  for (const FraudIncident& incident : fraud) {
     fraud_share.push_back(ShareOf32(incident.share_parts));
+  }
 
   mix = Choice(PartsOf(population.mix));
   for (const PersonaShare& share : population.mix) {
