@@ -1,7 +1,7 @@
 """Runs the commands of README.md and docs/*.md; fences.py says how they are marked.
 
 Without --kafka: every fence that needs no server. With it: the pages that have a fence which needs
-Kafka, whole, against a real broker. Each command has a minute or two; the program under test comes
+Kafka, whole, each against a fresh broker. A command has a minute or two; the program under test comes
 first on PATH.
 """
 
@@ -105,9 +105,9 @@ def main() -> int:
         sys.path.insert(0, str(options.root / "tests" / "e2e"))
         import kafka_server  # pylint: disable=import-outside-toplevel
 
-        with kafka_server.KafkaServer() as server:
-            for found in by_page.values():
-                if any(fence.needs_kafka for fence in found):
+        for found in by_page.values():
+            if any(fence.needs_kafka for fence in found):
+                with kafka_server.KafkaServer() as server:
                     wrong += Page(environment, server.bootstrap).run(found)
     else:
         for found in by_page.values():
