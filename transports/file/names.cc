@@ -4,6 +4,8 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <utility>
+#include <vector>
 
 #include "generator/base/text.h"
 #include "transports/file/system.h"
@@ -54,24 +56,25 @@ std::string EventFilePath(std::string_view directory, std::string_view topic,
 
 Result<std::string> FindEventFile(const std::string& directory, const std::string& topic) {
   if (Status status = CheckFileTopic(topic); !status.ok()) return status;
-  std::string found;
+  std::vector<std::string> found;
   for (const Compression compression : kCompressions) {
     std::string path = EventFilePath(directory, topic, compression);
     struct stat there {};
-    if (stat(path.c_str(), &there) != 0) {
-      if (errno == ENOENT) continue;
+    if (stat(path.c_str(), &there) == 0) {
+      found.push_back(std::move(path));
+    } else if (errno != ENOENT) {
       return Invalid(path + ": " + ErrnoText(errno));
     }
-    if (!found.empty()) {
-      return Invalid(found + " and " + path + " are both there; remove the one that is not meant");
-    }
-    found = std::move(path);
   }
   if (found.empty()) {
     return Invalid(EventFilePath(directory, topic, Compression::kNone) +
                    ": is not there, nor as .ndjson.zst or .ndjson.gz");
   }
-  return found;
+  if (found.size() > 1) {
+    return Invalid(found[0] + " and " + found[1] +
+                   " are both there; remove the one that is not meant");
+  }
+  return found[0];
 }
 
 }  // namespace playload
