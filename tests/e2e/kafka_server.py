@@ -66,6 +66,8 @@ SERVER_PROPERTIES = {
     "listener.security.protocol.map": "CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT",
     "log.dirs": "{log_dir}",
     "auto.create.topics.enable": "false",
+    # Retention goes by the records' timestamps: a run that starts in the past would lose its events.
+    "log.retention.ms": "-1",
     "group.initial.rebalance.delay.ms": "0",
     "offsets.topic.num.partitions": "1",
     "offsets.topic.replication.factor": "1",
