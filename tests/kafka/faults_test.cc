@@ -5,7 +5,7 @@
 #include <functional>
 #include <thread>
 
-#include "kafka_fixture.h"
+#include "tests/kafka/kafka_fixture.h"
 #include "transports/kafka/kafka_transport.h"
 
 namespace playload {

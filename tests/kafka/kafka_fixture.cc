@@ -1,4 +1,4 @@
-#include "kafka_fixture.h"
+#include "tests/kafka/kafka_fixture.h"
 
 #include <algorithm>
 #include <set>

@@ -4,7 +4,7 @@
 #include <librdkafka/rdkafka.h>
 #include <librdkafka/rdkafka_mock.h>
 
-#include "kafka_fixture.h"
+#include "tests/kafka/kafka_fixture.h"
 
 namespace playload {
 namespace {

@@ -4,7 +4,7 @@
 
 #include <thread>
 
-#include "kafka_fixture.h"
+#include "tests/kafka/kafka_fixture.h"
 #include "transports/kafka/kafka_transport.h"
 
 namespace playload {
