@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <cstdio>
 #include <string>
 
@@ -93,7 +94,7 @@ Result<Forecast> MakeForecast(const RunSetup& setup) {
   return forecast;
 }
 
-std::uint64_t Whole(double number) { return static_cast<std::uint64_t>(number + 0.5); }
+std::uint64_t Whole(double number) { return static_cast<std::uint64_t>(std::llround(number)); }
 
 // "about 1,230,000" when it is not exact: more digits would not be true.
 std::string Number(const Forecast& forecast, double number) {

@@ -40,7 +40,7 @@ Status PrintPlayer(const RunSetup& setup) {
   const Status made = PlayerHistory(spec, *setup.player, [&](std::string_view line) {
     return !Wanted(line, setup.run.destinations.kinds) || output.Write(line);
   });
-  const Status flushed = output.Flush();
+  Status flushed = output.Flush();
   if (!made.ok()) return {made.code(), "--player: " + made.message()};
   return flushed;
 }

@@ -286,8 +286,8 @@ Status CheckUse(const Flags& flags, const RunSetup& setup) {
   if (!Any(to, Address::Scheme::kKafka)) {
     for (const char* name : {"kafka", "kafka-config", "create-topics", "connect-timeout",
                              "pipeline", "verify", "hold"}) {
-      if (flags.Given(name))
-        return flags.Wrong(name, "is for kafka:// destinations; there is none");
+      if (!flags.Given(name)) continue;
+      return flags.Wrong(name, "is for kafka:// destinations; there is none");
     }
   }
   if (flags.Given("compress") && !Any(to, Address::Scheme::kFile)) {

@@ -77,8 +77,8 @@ Status VerifyCommand(const Flags& flags, const Invocation& invocation) {
   const Result<Verification> verification = Verify(options, signals.stop());
   if (!verification) return verification.error();
   if (Status s = WriteVerdict(options.run_dir, verification->verdict); !s.ok()) return s;
-  if (Status s = Print(VerdictText(verification->verdict, verification->history)); !s.ok())
-    return s;
+  const std::string text = VerdictText(verification->verdict, verification->history);
+  if (Status s = Print(text); !s.ok()) return s;
   return StatusOf(verification->verdict);
 }
 

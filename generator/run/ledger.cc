@@ -39,6 +39,41 @@ std::vector<PositionInterval> ReadIntervals(JsonReader& reader, dom::object obje
   return intervals;
 }
 
+void ReadTopic(JsonReader& reader, dom::object topic, const std::string& where, std::size_t kind,
+               LedgerEntry* entry) {
+  entry->topics[kind] = reader.Text(topic, where, "topic");
+  entry->generated[kind] = reader.Unsigned(topic, where, "generated");
+  for (std::size_t f = 0; f < kFates; ++f) {
+    entry->fates[f][kind] = reader.Unsigned(topic, where, kFateNames[f]);
+  }
+}
+
+LedgerEntry ReadEntry(JsonReader& reader, dom::object object, const std::string& where) {
+  LedgerEntry entry;
+  entry.to = reader.Text(object, where, "to");
+  entry.end = reader.Unsigned(object, where, "end");
+  entry.coarse = reader.Boolean(object, where, "coarse");
+  const dom::array topics = reader.Array(object, where, "topics");
+  if (topics.size() != kKinds) {
+    reader.Fail("field '" + where + "topics' is not three topics");
+    return entry;
+  }
+  for (std::size_t k = 0; k < kKinds; ++k) {
+    const std::string topic_where = where + "topics[" + std::to_string(k) + "]";
+    dom::object topic;
+    if (topics.at(k).get(topic) != simdjson::SUCCESS) {
+      reader.Fail("field '" + topic_where + "' is not an object");
+      return entry;
+    }
+    ReadTopic(reader, topic, topic_where + ".", k, &entry);
+  }
+  const dom::object positions = reader.Object(object, where, "positions");
+  for (std::size_t f = 1; f < kFates; ++f) {
+    entry.intervals[f] = ReadIntervals(reader, positions, where + "positions.", kFateNames[f]);
+  }
+  return entry;
+}
+
 }  // namespace
 
 std::uint64_t LedgerEntry::total_generated() const { return Sum(generated); }
@@ -126,50 +161,18 @@ Result<std::vector<LedgerEntry>> ParseLedger(const std::string& file, std::strin
     reader.Fail("is a ledger of version " + std::to_string(version) + ", this playload reads 1");
   }
   std::vector<LedgerEntry> entries;
-  std::size_t number = 0;
   for (const dom::element element : reader.Array(root, "", "destinations")) {
-    std::string where = "destinations[";
-    where += std::to_string(number++);
-    where += "].";
+    const std::string where = "destinations[" + std::to_string(entries.size()) + "]";
     dom::object object;
     if (element.get(object) != simdjson::SUCCESS) {
-      reader.Fail("field '" + where.substr(0, where.size() - 1) + "' is not an object");
+      reader.Fail("field '" + where + "' is not an object");
       break;
     }
-    LedgerEntry entry;
-    entry.to = reader.Text(object, where, "to");
-    entry.end = reader.Unsigned(object, where, "end");
-    entry.coarse = reader.Boolean(object, where, "coarse");
-    const dom::array topics = reader.Array(object, where, "topics");
-    if (reader.ok() && topics.size() != kKinds)
-      reader.Fail("field '" + where + "topics' is not three topics");
-    std::size_t k = 0;
-    for (const dom::element topic_element : topics) {
-      dom::object topic;
-      std::string topic_where = where;
-      topic_where += "topics[" + std::to_string(k) + "].";
-      if (!reader.ok()) break;
-      if (topic_element.get(topic) != simdjson::SUCCESS) {
-        reader.Fail("field '" + topic_where.substr(0, topic_where.size() - 1) +
-                    "' is not an object");
-        break;
-      }
-      entry.topics[k] = reader.Text(topic, topic_where, "topic");
-      entry.generated[k] = reader.Unsigned(topic, topic_where, "generated");
-      for (std::size_t f = 0; f < kFates; ++f) {
-        entry.fates[f][k] = reader.Unsigned(topic, topic_where, kFateNames[f]);
-      }
-      ++k;
-    }
-    const dom::object positions = reader.Object(object, where, "positions");
-    for (std::size_t f = 1; f < kFates; ++f) {
-      entry.intervals[f] = ReadIntervals(reader, positions, where + "positions.", kFateNames[f]);
-    }
-    if (reader.ok() && !entry.adds_up()) {
-      reader.Fail("the counts of '" + entry.to + "' do not add up; the file was changed");
+    entries.push_back(ReadEntry(reader, object, where + "."));
+    if (reader.ok() && !entries.back().adds_up()) {
+      reader.Fail("the counts of '" + entries.back().to + "' do not add up; the file was changed");
     }
     if (!reader.ok()) break;
-    entries.push_back(std::move(entry));
   }
   if (!reader.ok()) return reader.status();
   return entries;

@@ -232,8 +232,9 @@ Result<Manifest> ParseManifest(const std::string& file, std::string_view text) {
     where += std::to_string(number++);
     where += "]";
     dom::object object;
-    if (element.get(object) != simdjson::SUCCESS)
+    if (element.get(object) != simdjson::SUCCESS) {
       reader.Fail("field '" + where + "' is not an object");
+    }
     if (!reader.ok()) break;
     manifest.destinations.push_back(ReadDestination(reader, object, where + "."));
   }

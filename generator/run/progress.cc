@@ -5,6 +5,7 @@
 
 #include <array>
 #include <cerrno>
+#include <cmath>
 #include <cstdio>
 #include <cstring>
 
@@ -59,7 +60,7 @@ std::string ProgressLine(const ProgressSample& sample, const ProgressSample& bef
       const std::uint64_t sent = now.released - before.destinations[i].released;
       line += "  " +
               FormatCount(static_cast<std::uint64_t>(
-                  static_cast<double>(sent) * 1e9 / static_cast<double>(passed) + 0.5)) +
+                  std::llround(static_cast<double>(sent) * 1e9 / static_cast<double>(passed)))) +
               "/s";
     }
     if (now.acked < now.released) {

@@ -1,6 +1,7 @@
 #include "generator/run/summary.h"
 
 #include <algorithm>
+#include <cmath>
 #include <cstdio>
 #include <numeric>
 
@@ -61,7 +62,7 @@ std::uint64_t PlannedBy(const RunSummary& summary, const Plan& plan, std::int64_
 
 // Events per second as people read it.
 std::string PerSecond(double rate) {
-  if (rate >= 100) return FormatCount(static_cast<std::uint64_t>(rate + 0.5)) + "/s";
+  if (rate >= 100) return FormatCount(static_cast<std::uint64_t>(std::llround(rate))) + "/s";
   std::array<char, 32> text{};
   std::snprintf(text.data(), text.size(), "%.2f/s", rate);
   return text.data();
@@ -261,8 +262,8 @@ void AppendDestination(const RunSummary& summary, const DestinationSummary& dest
     *text += name.data() + FormatCount(ledger.generated[k]) + " events";
     for (std::size_t f = 0; f < kFates; ++f) {
       const std::uint64_t count = ledger.fates[f][k];
-      if (f == 0 || count > 0)
-        *text += std::string(", ") + FormatCount(count) + " " + kFateNames[f];
+      if (f > 0 && count == 0) continue;
+      *text += std::string(", ") + FormatCount(count) + " " + kFateNames[f];
     }
     if (sender.planned && (*sender.planned)[k] != ledger.generated[k]) {
       *text += ", of " + FormatCount((*sender.planned)[k]) + " planned by then";
