@@ -17,7 +17,7 @@
 #include <vector>
 
 #include "generator/base/status.h"
-#include "generator/run/spec.h"
+#include "generator/stream/spec.h"
 #include "transports/deliveries.h"
 #include "transports/file/names.h"
 #include "transports/kafka/kafka_transport.h"

@@ -15,7 +15,7 @@
 #include <vector>
 
 #include "generator/base/status.h"
-#include "generator/run/spec.h"
+#include "generator/stream/spec.h"
 
 namespace playload {
 

@@ -19,8 +19,8 @@
 #include "generator/base/status.h"
 #include "generator/run/destinations.h"
 #include "generator/run/progress.h"
-#include "generator/run/spec.h"
 #include "generator/run/summary.h"
+#include "generator/stream/spec.h"
 
 namespace playload {
 

@@ -8,7 +8,7 @@
 #include <string_view>
 
 #include "generator/base/status.h"
-#include "generator/run/spec.h"
+#include "generator/stream/spec.h"
 
 namespace playload {
 

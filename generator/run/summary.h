@@ -17,7 +17,7 @@
 #include "generator/oracle/tally.h"
 #include "generator/run/ledger.h"
 #include "generator/run/sender.h"
-#include "generator/run/spec.h"
+#include "generator/stream/spec.h"
 
 namespace playload {
 

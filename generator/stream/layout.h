@@ -11,7 +11,7 @@
 
 #include "generator/encode/dataflow.h"
 #include "generator/event/record.h"
-#include "generator/run/spec.h"
+#include "generator/stream/spec.h"
 
 namespace playload {
 

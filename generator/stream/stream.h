@@ -16,7 +16,7 @@
 
 #include "generator/base/status.h"
 #include "generator/oracle/tally.h"
-#include "generator/run/spec.h"
+#include "generator/stream/spec.h"
 #include "transports/batch.h"
 
 namespace playload {

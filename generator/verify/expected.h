@@ -9,7 +9,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "generator/run/spec.h"
+#include "generator/stream/spec.h"
 #include "generator/verify/walker.h"
 
 namespace playload {

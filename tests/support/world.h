@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "generator/run/spec.h"
+#include "generator/stream/spec.h"
 #include "personas/load.h"
 #include "scenarios/scenario.h"
 
