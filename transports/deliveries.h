@@ -2,8 +2,8 @@
 // the positions of those that did not arrive as intervals, and measures latency.
 //
 // Threads: each method says. Counters may be read by any thread at any time (progress line).
-// Memory: bounded; when there are more than kMaxIntervals exceptions the nearest ones are joined and
-// `coarse()` says so (the counts stay exact).
+// Memory: bounded; when there are more than kMaxIntervals exceptions the nearest ones are joined
+// and `coarse()` says so (the counts stay exact).
 
 #pragma once
 
@@ -33,8 +33,8 @@ class Deliveries {
  public:
   static constexpr std::size_t kMaxIntervals = 100'000;
 
-  // `planned_ns(position)`: the event's planned instant on the steady clock (ns), or -1 when nothing
-  // is planned (rate max, virtual clock): latency from the plan is then not measured.
+  // `planned_ns(position)`: the event's planned instant on the steady clock (ns), or -1 when
+  // nothing is planned (rate max, virtual clock): latency from the plan is then not measured.
   explicit Deliveries(std::function<std::int64_t(Position)> planned_ns)
       : planned_ns_(std::move(planned_ns)) {}
 
@@ -85,7 +85,7 @@ class Deliveries {
   Histogram from_plan_;
   Histogram from_send_;
 
-  mutable std::mutex mutex_;  // guards what follows
+  mutable std::mutex mutex_;                               // guards what follows
   std::array<std::map<Position, Position>, kFates> lost_;  // first -> last, disjoint
   std::map<std::string, std::uint64_t> reasons_;
   std::map<std::string, std::uint64_t> counters_;
