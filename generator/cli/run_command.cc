@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <atomic>
 #include <chrono>
+#include <cstdint>
+#include <cstdio>
 #include <cstdlib>
 #include <string>
 #include <thread>
@@ -37,11 +39,20 @@ Status PrintPlayer(const RunSetup& setup) {
   RunSpec spec = setup.run.spec;
   if (!setup.run.start_given) spec.start_ns = WallClockNow() / 1'000'000 * 1'000'000;
   Output output;
+  std::uint64_t events = 0;
   const Status made = PlayerHistory(spec, *setup.player, [&](std::string_view line) {
+    ++events;
     return !Wanted(line, setup.run.destinations.kinds) || output.Write(line);
   });
   Status flushed = output.Flush();
   if (!made.ok()) return {made.code(), "--player: " + made.message()};
+  if (events == 0) {  // an empty answer looks like a mistake
+    std::fprintf(
+        stderr, "%s does nothing in this run%s\n", setup.player->c_str(),
+        spec.end == RunSpec::kNoEnd
+            ? ""
+            : ("'s " + FormatCount(spec.end) + " events; a longer --events has more").c_str());
+  }
   return flushed;
 }
 
@@ -57,8 +68,8 @@ class Company {
  private:
   Status StartPipeline(const KafkaTransport& kafka);
   void StartVerification(const std::string& run_dir, const KafkaTransport& kafka);
-  Status FinishPipeline();
-  Status FinishVerification(const std::string& run_dir);
+  Status FinishPipeline(const std::atomic<bool>& enough);
+  Status FinishVerification(const std::string& run_dir, const std::atomic<bool>& enough);
   void Hold() const;
 
   const RunSetup& setup_;
@@ -128,24 +139,28 @@ void Company::StartVerification(const std::string& run_dir, const KafkaTransport
 }
 
 Status Company::Finished(const RunSummary& summary) {
-  Status status = FinishPipeline();
-  if (const Status verified = FinishVerification(summary.run_dir); status.ok()) status = verified;
+  // Who has interrupted the run already must do so once more to leave this out, too.
+  const std::atomic<bool>& enough = summary.interrupted ? signals_.hurry() : signals_.stop();
+  Status status = FinishPipeline(enough);
+  if (const Status verified = FinishVerification(summary.run_dir, enough); status.ok()) {
+    status = verified;
+  }
   Hold();
   return status;
 }
 
-Status Company::FinishPipeline() {
+Status Company::FinishPipeline(const std::atomic<bool>& enough) {
   if (!pipeline_.started()) return {};
   all_sent_.store(true);
-  const Result<PipelineReport> report = pipeline_.Wait(signals_.hurry());
+  const Result<PipelineReport> report = pipeline_.Wait(enough);
   if (!report) return {report.error().code(), "--pipeline: " + report.error().message()};
   progress_.Note("pipeline: " + report->Line());
   return {};
 }
 
-Status Company::FinishVerification(const std::string& run_dir) {
+Status Company::FinishVerification(const std::string& run_dir, const std::atomic<bool>& enough) {
   if (!verification_.started()) return {};
-  const Result<Verification> verification = verification_.Wait(signals_.hurry());
+  const Result<Verification> verification = verification_.Wait(enough);
   if (!verification) {
     return {verification.error().code(), "--verify: " + verification.error().message()};
   }
@@ -218,7 +233,9 @@ Status RunCommand(const Flags& flags, const Invocation& invocation) {
     progress.Note(text);
     return company.Finished(summary);
   };
-  return Execute(std::move(options), signals.stop(), signals.hurry(), progress).status;
+  const RunResult result = Execute(std::move(options), signals.stop(), signals.hurry(), progress);
+  for (const Status& other : result.others) progress.Say("playload: " + other.message());
+  return result.status;
 }
 
 }  // namespace playload

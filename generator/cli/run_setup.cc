@@ -142,7 +142,7 @@ Status ApplyToScenario(const Flags& flags, RunSpec* spec) {
   Scenario& scenario = spec->scenario;
   bool changed = false;
   if (flags.Has("players")) {
-    const Result<std::uint64_t> players = ReadCount(flags, "players", 1, 1'000'000'000'000);
+    const Result<std::uint64_t> players = ReadCount(flags, "players", 1, 1'000'000'000);
     if (!players) return players.error();
     scenario.population.players = *players;
     changed = true;
