@@ -109,6 +109,18 @@ TEST_CASE("StdoutTransport: all kinds in plan order, or those that were chosen")
   }
 }
 
+TEST_CASE("StdoutTransport: events that are sent as they become due come out at once") {
+  Pipe pipe;
+  Deliveries deliveries = Unplanned();
+  StdoutTransport transport(Onto(pipe.writer.get()), &deliveries);
+  REQUIRE(transport.Open(kNotSet).ok());
+  const Batch batch = MakeBatch(0, 16, false);
+  for (std::uint32_t i = 0; i < 15; ++i) {
+    REQUIRE(transport.Offer(batch, i, i + 1) == 1);
+    CHECK(Drain(pipe.reader.get()) == LineAt(i));
+  }
+}
+
 TEST_CASE("StdoutTransport: few events come out when nothing is due") {
   Pipe pipe;
   Deliveries deliveries = Unplanned();

@@ -79,7 +79,8 @@ std::uint32_t StdoutTransport::Offer(const Batch& batch, std::uint32_t from, std
     lines_.AddEvent(kind, batch.position(i), batch.events[i].length);
     lines_.AddBytes(batch.line(i));
   }
-  if (lines_.unwritten().size() >= kWriteBytes) Push();
+  // A part of a batch: the sender has caught up with its plan, and these events are due now.
+  if (lines_.unwritten().size() >= kWriteBytes || to < batch.count) Push();
   if (i < to && !done()) WaitForRoom();
   return i - from;
 }
