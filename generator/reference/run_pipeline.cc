@@ -60,12 +60,13 @@ class OutputProducer {
     rd_kafka_conf_set_dr_msg_cb(conf->get(), &OutputProducer::OnReport);
     client_ = rd_kafka_new(RD_KAFKA_PRODUCER, conf->get(), error, sizeof(error));
     if (client_ == nullptr) return Invalid(options.settings.Scrub(error));
-    conf->release();
+    static_cast<void>(conf->release());  // the client's now
     for (int i = 0; i < ReferencePipeline::kOutputs; ++i) {
       const std::string name = TopicOf(options, ReferencePipeline::kOutputNames[i]);
       topics_[static_cast<unsigned>(i)] = rd_kafka_topic_new(client_, name.c_str(), nullptr);
-      if (topics_[static_cast<unsigned>(i)] == nullptr)
+      if (topics_[static_cast<unsigned>(i)] == nullptr) {
         return LastError("cannot use topic " + name);
+      }
     }
     return {};
   }

@@ -116,8 +116,9 @@ class FileCollector : public Collector {
       LineReader reader;
       if (Status s = reader.Open(paths_[i]); !s.ok()) return s;
       std::string_view line;
-      while (reader.Next(&line))
+      while (reader.Next(&line)) {
         HandOn(topics_[i], static_cast<std::int64_t>(reader.lines()), line, sink);
+      }
       if (!reader.status().ok()) return reader.status();
     }
     return {};
@@ -166,7 +167,7 @@ class FileCollector : public Collector {
 }  // namespace
 
 Result<std::unique_ptr<Collector>> CollectFromKafka(const KafkaSource& source,
-                                                    CollectorTopics topics,
+                                                    const CollectorTopics& topics,
                                                     const Collector::Log& log,
                                                     const std::atomic<bool>& stop) {
   Result<std::vector<Topic>> list = ListTopics(topics);
@@ -192,7 +193,7 @@ Result<std::unique_ptr<Collector>> CollectFromKafka(const KafkaSource& source,
 }
 
 Result<std::unique_ptr<Collector>> CollectFromFiles(const std::string& folder,
-                                                    CollectorTopics topics) {
+                                                    const CollectorTopics& topics) {
   Result<std::vector<Topic>> list = ListTopics(topics);
   if (!list) return list.error();
   std::vector<std::string> paths;

@@ -69,7 +69,7 @@ struct KafkaSource {
 
 // Connects, and waits for the topics.
 Result<std::unique_ptr<Collector>> CollectFromKafka(const KafkaSource& source,
-                                                    CollectorTopics topics,
+                                                    const CollectorTopics& topics,
                                                     const Collector::Log& log,
                                                     const std::atomic<bool>& stop);
 
@@ -77,6 +77,6 @@ Result<std::unique_ptr<Collector>> CollectFromKafka(const KafkaSource& source,
 // {"output":...,"key":...,"value":...} as `playload expect` prints them; a line of an input is an
 // event. Every file is looked for at once and read by the first Poll().
 Result<std::unique_ptr<Collector>> CollectFromFiles(const std::string& folder,
-                                                    CollectorTopics topics);
+                                                    const CollectorTopics& topics);
 
 }  // namespace playload

@@ -11,7 +11,7 @@ namespace playload {
 
 namespace {
 
-constexpr std::size_t kSinkBytes = 64 * 1024;
+constexpr std::size_t kSinkBytes = std::size_t{64} << 10;
 
 Status Unreadable(const StreamEvent& event) {
   return {Code::kInternal, "event " + std::to_string(event.position) +
@@ -163,7 +163,7 @@ Status WriteExpected(const StreamWalker& walker, const Arrivals& arrivals,
   std::string lines;
   Status failed;
   bool going = true;
-  const Status walked = walker([&](const StreamEvent& event) {
+  Status walked = walker([&](const StreamEvent& event) {
     if (arrivals.Of(event) == Arrival::kNever) return true;
     const Result<Caused> caused = expectation.Observe(event);
     if (!caused) {

@@ -25,7 +25,8 @@ std::size_t At(Kind kind) { return static_cast<std::size_t>(kind); }
 InputMatcher::InputMatcher(Options options)
     : options_(std::move(options)),
       players_("player", options_.id_prefix),
-      transactions_("trans", options_.id_prefix) {
+      transactions_("trans", options_.id_prefix),
+      servers_("server", "") {
   for (std::size_t k = 0; k < kKinds; ++k) {
     partitions_[k].resize(options_.partitions ? (*options_.partitions)[k] : 1);
   }
@@ -43,8 +44,12 @@ std::uint32_t InputMatcher::PartitionFor(Kind kind, std::string_view key) const 
 }
 
 bool InputMatcher::Foreign(Kind kind, std::string_view key) const {
-  return options_.partitions && kind != Kind::kServer &&
-         (players_.Foreign(key) || transactions_.Foreign(key));
+  if (!options_.partitions) return false;
+  const bool server = kind == Kind::kServer;
+  if (!server && (players_.Foreign(key) || transactions_.Foreign(key))) return true;
+  if (!options_.own) return false;
+  const std::optional<std::uint64_t> number = (server ? servers_ : players_).Number(key);
+  return number && !options_.own(server, *number);
 }
 
 void InputMatcher::Expect(const StreamEvent& event, Arrival arrival) {
@@ -143,9 +148,10 @@ void InputMatcher::JudgePartition(const Partition& p, Kind kind, std::uint32_t n
   const auto example_of = [&](Flaw flaw, std::optional<std::uint64_t> e,
                               std::optional<std::uint64_t> r) {
     out->Add(flaw, 1, [&] {
-      if (e)
+      if (e) {
         wanted->push_back(
             {kind, number, *e, flaw, out->examples[static_cast<unsigned>(flaw)].size()});
+      }
       FlawExample example;
       if (r) example.got = where + "offset " + std::to_string(OffsetOf(p, *r));
       return example;

@@ -34,6 +34,7 @@ class InputMatcher {
     std::string id_prefix;                  // of the run
     // How many partitions each topic has. Empty: files, whose lines have no keys.
     std::optional<std::array<std::uint32_t, kKinds>> partitions;
+    OwnNumber own;
   };
 
   explicit InputMatcher(Options options);
@@ -97,6 +98,7 @@ class InputMatcher {
   const Options options_;
   const IdForm players_;
   const IdForm transactions_;
+  const IdForm servers_;
   std::array<std::vector<Partition>, kKinds> partitions_;
   std::array<std::uint64_t, kKinds> foreign_{};
   std::array<std::uint64_t, kKinds> elsewhere_{};  // read from partitions that the topic had not

@@ -669,13 +669,16 @@ class FraudMatcher {
   void Judge(const std::string& key, std::uint64_t user, const Habits& habits,
              Comparison* out) const {
     const State& s = *users_.Find(user);
-    const auto [multi, most_multi] = MultiBounds(user, s);
+    const std::pair<std::uint32_t, std::uint32_t> bounds = MultiBounds(user, s);
+    const std::uint32_t multi = bounds.first;
+    const std::uint32_t most_multi = bounds.second;
     const std::uint32_t frequent = Frequent(s);
     const auto text = [](std::uint64_t multis, std::uint64_t frequents) {
       std::string list;
       if (multis > 0) list = Times(multis, kReasonMulti);
-      if (frequents > 0)
+      if (frequents > 0) {
         list += (list.empty() ? "" : ", then ") + Times(frequents, kReasonFrequent);
+      }
       return list.empty() ? std::string("no alert") : list;
     };
     const auto example = [&] {
@@ -738,12 +741,16 @@ class FraudMatcher {
 
 struct OutputMatcher::Impl {
   explicit Impl(const Options& options)
-      : parser(options.id_prefix), aggregates(options.user_order), fraud(options.user_order) {
+      : own(options.own),
+        parser(options.id_prefix),
+        aggregates(options.user_order),
+        fraud(options.user_order) {
     for (int i = 0; i < kOutputKinds; ++i) {
       found[static_cast<unsigned>(i)].name = kOutputNames[i];
     }
   }
 
+  const OwnNumber own;
   ProducedParser parser;
   SummaryMatcher summaries;
   AggregateMatcher aggregates;
@@ -753,7 +760,7 @@ struct OutputMatcher::Impl {
   std::array<Comparison, kOutputKinds> found;
 };
 
-OutputMatcher::OutputMatcher(Options options) : impl_(std::make_unique<Impl>(options)) {}
+OutputMatcher::OutputMatcher(const Options& options) : impl_(std::make_unique<Impl>(options)) {}
 OutputMatcher::~OutputMatcher() = default;
 
 void OutputMatcher::ExpectSummary(std::uint64_t player, bool certain) {
@@ -788,6 +795,10 @@ void OutputMatcher::AddProduced(OutputKind output, std::int32_t source,
       return FlawExample{std::string(key.value_or("").substr(0, 100)), "",
                          std::string(value.substr(0, 400)) + " (" + record.why + ")"};
     });
+    return;
+  }
+  if (impl_->own && !impl_->own(output == OutputKind::kServerAlerts, record.number)) {
+    ++found.foreign;
     return;
   }
   switch (output) {

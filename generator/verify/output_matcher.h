@@ -7,7 +7,8 @@
 //   purchase-aggregates       per user, by transaction_count; totals compare as f64
 //   server-alerts             per server, by whole content; as often as expected, in any order
 //   fraud-alerts              per user: how many of each reason, those about currencies first
-// An id that is not one of this run is unexpected, or foreign when another run would write it.
+// An id that is not one of this run is unexpected, or foreign when a run with another prefix, or
+// another shard of this one, would write it.
 //
 // Memory: about 60 bytes a player, 200 bytes a user who buys, 16 bytes (32 at most, for room to
 // grow) for each purchase event and 32 (64) for each server alert; twice that for what does not
@@ -37,9 +38,10 @@ class OutputMatcher {
     // point from which several currencies are known depend on the order: only what holds in every
     // order is judged.
     bool user_order = true;
+    OwnNumber own;
   };
 
-  explicit OutputMatcher(Options options);
+  explicit OutputMatcher(const Options& options);
   ~OutputMatcher();
   OutputMatcher(const OutputMatcher&) = delete;
   OutputMatcher& operator=(const OutputMatcher&) = delete;

@@ -6,6 +6,7 @@
 
 #include <charconv>
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -18,6 +19,10 @@ inline constexpr int kOutputKinds = 4;
 // Also the topics' and files' names where nothing else is said.
 inline constexpr const char* kOutputNames[kOutputKinds] = {
     "player-session-summaries", "purchase-aggregates", "server-alerts", "fraud-alerts"};
+
+// Whether a player (or server) of this number is one of the run's: in a run of one shard the others
+// belong to other shards. Empty: all are.
+using OwnNumber = std::function<bool(bool server, std::uint64_t number)>;
 
 // How the ids of a run are written: "player_<n>", "player_<prefix>_<n>", "server_<n>".
 class IdForm {

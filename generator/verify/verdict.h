@@ -42,7 +42,7 @@ struct Comparison {
   std::array<std::uint64_t, kFlaws> flaws{};
   // Came, and may have come or not: caused by events whose delivery is not known. Never a flaw.
   std::uint64_t may = 0;
-  // Came, with ids of a run of another --id-prefix. Not judged.
+  // Came, with ids of a run of another --id-prefix, or of another shard. Not judged.
   std::uint64_t foreign = 0;
   std::array<std::vector<FlawExample>, kFlaws> examples;
 

@@ -13,6 +13,7 @@
 #include "generator/run/json_file.h"
 #include "generator/run/ledger.h"
 #include "generator/run/manifest.h"
+#include "generator/simulate/model.h"
 #include "generator/verify/collector.h"
 #include "generator/verify/expectation.h"
 #include "generator/verify/expected.h"
@@ -105,6 +106,21 @@ std::size_t DestinationFor(const Manifest& manifest, const std::string& from) {
         [&](const ManifestDestination& d) { return d.to.substr(0, scheme.size()) == scheme; });
   }
   return index == all.size() ? 0 : index;
+}
+
+// The players and servers of a shard: number -> lane as the encoder numbers them, lane -> shard as
+// layout.h gives them out.
+OwnNumber OwnNumbersOf(const RunSpec& spec) {
+  if (spec.shards <= 1) return {};
+  const Model model(spec.scenario, spec.seed);
+  return [players = spec.scenario.population.players, lane_players = model.lane_players(),
+          servers_per_lane = model.servers_per_lane(), shard = spec.shard,
+          shards = spec.shards](bool server, std::uint64_t number) {
+    if (number == 0) return false;
+    const std::uint64_t lane =
+        server ? (number - 1) / servers_per_lane : (number - 1) % players / lane_players;
+    return lane % shards == shard;
+  };
 }
 
 // The users' purchases, with what the oracle says of each, for the examples of a report.
@@ -234,6 +250,11 @@ class Verifier {
     if (manifest_.destinations.empty()) {
       return Invalid(options_.run_dir + "/manifest.json: the run had no destination");
     }
+    if (manifest_.spec.shards > 1 && manifest_.spec.scenario.compat) {
+      return Invalid(
+          "the players of compat are in every shard at once: a shard alone cannot be "
+          "verified");
+    }
     destination_ = DestinationFor(manifest_, options_.from);
     outputs_ = options_.only;
     if (outputs_.empty() && !options_.inputs) {
@@ -260,14 +281,15 @@ class Verifier {
       const auto kind = static_cast<std::size_t>(k);
       topics.inputs[static_cast<Kind>(k)] = renamed(kInputNames[kind], destination.topics[kind]);
     }
-    Result<std::unique_ptr<Collector>> collector = Collect(std::move(topics));
+    Result<std::unique_ptr<Collector>> collector = Collect(topics);
     if (!collector) return collector.error();
     collector_ = std::move(*collector);
 
+    const OwnNumber own = OwnNumbersOf(manifest_.spec);
     outputs_matcher_ = std::make_unique<OutputMatcher>(
-        OutputMatcher::Options{manifest_.spec.id_prefix, !manifest_.spec.scenario.compat});
+        OutputMatcher::Options{manifest_.spec.id_prefix, !manifest_.spec.scenario.compat, own});
     if (options_.inputs) {
-      InputMatcher::Options inputs{{}, manifest_.spec.id_prefix, std::nullopt};
+      InputMatcher::Options inputs{{}, manifest_.spec.id_prefix, std::nullopt, own};
       for (std::size_t k = 0; k < kKinds; ++k) {
         inputs.names[k] = kInputNames[k];
         if (const auto count = collector_->partitions(static_cast<Kind>(k))) {
@@ -280,14 +302,14 @@ class Verifier {
     return {};
   }
 
-  Result<std::unique_ptr<Collector>> Collect(CollectorTopics topics) {
+  Result<std::unique_ptr<Collector>> Collect(const CollectorTopics& topics) {
     constexpr std::string_view kFile = "file:";
     if (options_.from.substr(0, kFile.size()) == kFile) {
       if (!manifest_.finished) {
         return Invalid(options_.run_dir +
                        ": the run is not over; its files cannot be verified yet");
       }
-      return CollectFromFiles(options_.from.substr(kFile.size()), std::move(topics));
+      return CollectFromFiles(options_.from.substr(kFile.size()), topics);
     }
     if (options_.from.find("://") == std::string::npos) {
       return Invalid("'" + options_.from +
@@ -299,8 +321,8 @@ class Verifier {
       return Invalid("the embedded Kafka lives only in its run: use `playload run --verify`");
     }
     return CollectFromKafka(
-        {address->brokers, options_.settings, options_.connect_timeout, options_.timeout},
-        std::move(topics), options_.log, stop_);
+        {address->brokers, options_.settings, options_.connect_timeout, options_.timeout}, topics,
+        options_.log, stop_);
   }
 
   Status Poll(milliseconds timeout) {
@@ -351,7 +373,7 @@ class Verifier {
     const bool endless = !planned_end && manifest_.spec.end == RunSpec::kNoEnd;
     Status failed;
     auto looked = steady_clock::now();
-    const Status polled = PollUntil("the run's end", [&] {
+    Status polled = PollUntil("the run's end", [&] {
       if (steady_clock::now() - looked < kLook) return false;
       looked = steady_clock::now();
       Result<Manifest> manifest = ReadManifest(options_.run_dir);
@@ -387,7 +409,7 @@ class Verifier {
     Expectation expectation(run_.spec.id_prefix);
     Status failed;
     Position events = 0;
-    const Status walked = run_.walker([&](const StreamEvent& event) {
+    Status walked = run_.walker([&](const StreamEvent& event) {
       const Arrival arrival = run_.arrivals.Of(event);
       if (!outputs_.empty()) failed = expectation.Tell(event, arrival, outputs_matcher_.get());
       if (inputs_matcher_) inputs_matcher_->Expect(event, arrival);
@@ -410,8 +432,12 @@ class Verifier {
     if (options_.from.substr(0, 5) == "file:") return Poll(milliseconds(0));
     std::uint64_t judged_at = ~std::uint64_t{0};  // collected_ when it was last found incomplete
     const milliseconds grace = std::min(kGrace, options_.timeout);
+    // Making the events again may have taken longer than the timeout.
+    const auto began = steady_clock::now();
     return PollUntil("outputs", [&] {
-      const milliseconds quiet = collector_->quiet_for();
+      const milliseconds quiet =
+          std::min(collector_->quiet_for(),
+                   std::chrono::duration_cast<milliseconds>(steady_clock::now() - began));
       if (quiet >= options_.timeout) return true;
       if (quiet < grace || !collector_->at_end() || judged_at == collected_) return false;
       judged_at = collected_;

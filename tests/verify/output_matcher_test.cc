@@ -155,6 +155,15 @@ TEST_CASE("OutputMatcher: summaries") {
                with({{kSummaries, "player_9", R"({"player_id":"player_9","event_count":1})"}}),
                kSummaries) == "4/4 0 1 0 0");
   // Another count stands for the record that is not there; beside the right ones it is unexpected.
+  for (const char* const value :
+       {R"({"player_id":"player_7","event_count":1,"event_count":1})",
+        R"({"player_id":"player_7","event_count":1,"extra":null})", R"({"player_id":"player_7"})",
+        R"({"event_count":1})", R"({"player_id":7,"event_count":1})",
+        R"({"player_id":"player_7","event_count":"1"})"}) {
+    CAPTURE(value);
+    CHECK(Judged(world, {right[0], right[1], right[3], {kSummaries, "player_7", value}},
+                 kSummaries) == "4/3 0 0 0 1");
+  }
   const Produced two{kSummaries, "player_7", R"({"player_id":"player_7","event_count":2})"};
   CHECK(Judged(world, {two, right[0], right[1], right[3]}, kSummaries) == "4/3 0 0 0 1");
   CHECK(Judged(world, with({two}), kSummaries) == "4/4 0 1 0 0");
@@ -278,6 +287,7 @@ TEST_CASE("OutputMatcher: fraud alerts of one user") {
   CHECK(Judged(world, {m, m, m, f, f, m, m, m, f, f}, kFraudAlerts) == "5/5 0 0 5 0");
   CHECK(Judged(world, {m, m, m, f, f, Fraud("player_7", "Bad luck")}, kFraudAlerts) ==
         "5/5 0 1 0 0");
+  CHECK(Judged(world, {m, m, m, m, m, f, m, f}, kFraudAlerts) == "5/5 0 0 3 0");
   // In another order than their causes.
   CHECK(Judged(world, {m, m, f, m, f}, kFraudAlerts) == "5/4 0 0 0 1");
   CHECK(Judged(world, {f, f, m, m, m}, kFraudAlerts) == "5/2 0 0 0 3");
@@ -328,6 +338,39 @@ TEST_CASE("OutputMatcher: surplus alerts are repeats unless clean users have the
   std::vector<Produced> stray = twice;
   stray.push_back(Fraud("player_1", kReasonFrequent));
   CHECK(Judged(world, stray, kFraudAlerts) == "20/20 0 1 20 0");
+}
+
+TEST_CASE(
+    "OutputMatcher: alerts about currencies for users of one currency are unexpected for all") {
+  World world;
+  std::vector<Produced> right;
+  for (std::uint64_t user = 1; user <= 20; ++user) {
+    world.Purchase(user, "USD");
+    world.Purchase(user, user <= 5 ? "EUR" : "USD");
+    if (user <= 5) right.push_back(Fraud("player_" + std::to_string(user), kReasonMulti));
+  }
+  std::vector<Produced> twice = right;
+  twice.insert(twice.end(), right.begin(), right.end());
+  CHECK(Judged(world, twice, kFraudAlerts) == "5/5 0 0 5 0");
+  for (int user = 6; user <= 20; ++user) {
+    twice.push_back(Fraud("player_" + std::to_string(user), kReasonMulti));
+  }
+  CHECK(Judged(world, twice, kFraudAlerts) == "5/5 0 20 0 0");
+}
+
+TEST_CASE("OutputMatcher: players and servers of other shards are foreign") {
+  World world;
+  world.Player(2);
+  world.Server(4, 90, 10);
+  OutputMatcher::Options options;
+  options.own = [](bool server, std::uint64_t number) { return number % (server ? 4 : 2) == 0; };
+  std::vector<Produced> produced = world.Run();
+  World others;
+  others.Player(3);
+  others.Server(2, 90, 10);
+  for (const Produced& p : others.Run()) produced.push_back(p);
+  CHECK(Judged(world, produced, kSummaries, options) == "1/1 0 0 0 0 foreign 1");
+  CHECK(Judged(world, produced, kServerAlerts, options) == "1/1 0 0 0 0 foreign 1");
 }
 
 TEST_CASE("OutputMatcher: records that cannot be read, and ids of nobody and of other runs") {
@@ -430,6 +473,12 @@ TEST_CASE("OutputMatcher: what unknown events cause may come or not") {
   CHECK(Judged(world, few, kServerAlerts) == "1/1 0 0 0 0");
   CHECK(Judged(world, few, kAggregates) == "6/6 0 0 0 0 may 6");
   CHECK(Judged(world, few, kFraudAlerts) == "1/1 0 0 0 0 may 1");
+  // A user that is not judged owes nothing.
+  std::vector<Produced> others;
+  std::copy_if(all.begin(), all.end(), std::back_inserter(others),
+               [](const Produced& p) { return p.key == "player_2"; });
+  CHECK(Judged(world, others, kAggregates) == "6/6 0 0 0 0");
+  CHECK(Judged(world, others, kFraudAlerts) == "1/1 0 0 0 0");
   // Beyond what may come, it is a flaw again.
   std::vector<Produced> more = all;
   more.push_back(all[0]);

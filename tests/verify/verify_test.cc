@@ -333,6 +333,58 @@ TEST_CASE("Verify: what failed is not expected, what is unknown is not judged") 
   CHECK(Of(all.verdict, "player-session-summaries").flaw(Flaw::kMissing) == 0);
 }
 
+TEST_CASE("Verify: shards through the same topics, each by its own run directory") {
+  Scratch scratch;
+  std::map<std::string, std::vector<std::string>> outputs;
+  ReferencePipeline pipeline;
+  std::vector<ReferencePipeline::OutputRecord> records;
+  for (std::uint32_t shard = 0; shard < 2; ++shard) {
+    RunSpec spec = Spec("fraud-and-overload", 40'000);
+    spec.shard = shard;
+    spec.shards = 2;
+    Execute(spec, "file:" + scratch / ("events" + std::to_string(shard)),
+            scratch / ("run" + std::to_string(shard)));
+    REQUIRE(WalkRun(spec, {}, 1)([&](const StreamEvent& event) {
+              pipeline.Process(static_cast<ReferencePipeline::Input>(event.kind), event.value,
+                               &records);
+              return true;
+            }).ok());
+  }
+  fs::create_directories(scratch / "outputs");
+  const auto verdict_of = [&](int shard) {
+    for (int i = 0; i < kOutputKinds; ++i) {
+      std::ofstream file(scratch / ("outputs/" + std::string(kOutputNames[i]) + ".ndjson"));
+      for (const auto& r : records) {
+        if (testing::KindOf(r.output) != static_cast<OutputKind>(i)) continue;
+        file << R"({"output":")" << kOutputNames[i] << R"(","key":")" << r.key << R"(","value":)"
+             << r.value << "}\n";
+      }
+    }
+    VerifyOptions options;
+    options.run_dir = scratch / ("run" + std::to_string(shard));
+    options.from = "file:" + scratch / "outputs";
+    const Result<Verification> result = Verify(options, kNotSet);
+    REQUIRE_MESSAGE(result.has_value(), result.error().message());
+    return result->verdict;
+  };
+  for (const int shard : {0, 1}) {
+    const Verdict verdict = verdict_of(shard);
+    CAPTURE(VerdictText(verdict, nullptr));
+    CHECK(verdict.passed());
+    for (const Comparison& c : verdict.outputs) {
+      CHECK(c.matched > 10);
+      CHECK(c.foreign > 10);
+    }
+  }
+  // What is wrong is wrong in one of the two.
+  const auto last_alert = std::find_if(records.rbegin(), records.rend(), [](const auto& r) {
+    return r.output == ReferencePipeline::Output::kServerAlerts;
+  });
+  records.erase(std::next(last_alert).base());
+  CHECK(verdict_of(0).passed());
+  CHECK(Of(verdict_of(1), "server-alerts").flaw(Flaw::kMissing) == 1);
+}
+
 TEST_CASE("Verify: compat judges what holds in every order") {
   FileRun run("compat", 20'000);
   const Verification found = run.Judge();
