@@ -18,7 +18,7 @@ import subprocess
 import tempfile
 import time
 import unittest
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 INPUTS = ("player-events", "purchase-events", "server-metrics")
 OUTPUTS = ("player-session-summaries", "purchase-aggregates", "server-alerts", "fraud-alerts")
@@ -159,6 +159,14 @@ class Background:
         if self.process.poll() is None:
             self.process.kill()
             self.process.wait()
+
+
+def wait_until(condition: Callable[[], bool], timeout: float = 30) -> None:
+    until = time.monotonic() + timeout
+    while not condition():
+        if time.monotonic() > until:
+            raise AssertionError("waited in vain")
+        time.sleep(0.05)
 
 
 def sha256(path: pathlib.Path) -> str:
