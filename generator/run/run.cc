@@ -446,7 +446,7 @@ Status Run::WriteFiles() {
 
 RunResult Run::Do() {
   summary_.spec = options_.spec;
-  if (const Status made = Prepare(); !made.ok()) return {made, {}};
+  if (const Status made = Prepare(); !made.ok()) return {made, {}, {}};
   Status begun = OpenAll();
   if (begun.ok()) {
     ChooseStart();
@@ -464,13 +464,25 @@ RunResult Run::Do() {
     worker->sender.reset();
     worker->stream.reset();
   }
-  const Status written = WriteFiles();
-  Status status = summary_.status.ok() ? written : summary_.status;
-  if (options_.finished && summary_.begun) {
-    const Status finished = options_.finished(summary_);
-    if (status.ok()) status = finished;
+  std::vector<Status> wrong = {summary_.status};
+  // Who was called off because of another has nothing to say.
+  for (const DestinationSummary& row : summary_.destinations) {
+    if (row.status.code() != Code::kInterrupted) wrong.push_back(row.status);
   }
-  return {status, std::move(summary_)};
+  wrong.push_back(WriteFiles());
+  if (options_.finished && summary_.begun) wrong.push_back(options_.finished(summary_));
+
+  RunResult result;
+  for (Status& status : wrong) {
+    if (status.ok()) continue;
+    if (result.status.ok()) {
+      result.status = std::move(status);
+    } else if (status.message() != result.status.message()) {
+      result.others.push_back(std::move(status));
+    }
+  }
+  result.summary = std::move(summary_);
+  return result;
 }
 
 }  // namespace

@@ -43,7 +43,8 @@ struct RunOptions {
 };
 
 struct RunResult {
-  Status status;
+  Status status;               // the first thing that went wrong: it decides the exit code
+  std::vector<Status> others;  // what else went wrong
   RunSummary summary;  // empty where the run directory could not be made
 };
 

@@ -121,13 +121,15 @@ class Case(unittest.TestCase):
             **options,
         )
 
-    def refused(self, done, words, code=INVALID):
+    def refused(self, done, words, code=INVALID, things=1):
+        """`things` went wrong: each has its line."""
         message = done.stderr.decode()
         self.assertEqual(done.returncode, code, message)
         lines = message.splitlines()
-        self.assertEqual(len(lines), 1, message)
-        self.assertTrue(lines[0].startswith("playload: "), message)
-        self.assertLess(len(lines[0]), 500, message)
+        self.assertEqual(len(lines), things, message)
+        for line in lines:
+            self.assertTrue(line.startswith("playload: "), message)
+            self.assertLess(len(line), 500, message)
         for word in words:
             self.assertIn(word, message)
 
@@ -245,7 +247,7 @@ class FullDiskTest(Case):
 
     def test_a_run_directory_that_cannot_be_written(self):
         done = self.limited(*RUN, "--run-dir", "run", size=100)
-        self.refused(done, ["manifest.json"], DESTINATION)
+        self.refused(done, ["manifest.json", "summary.json"], DESTINATION, things=2)
         self.assertEqual(os.listdir(self.scratch / "run"), [], "a part of a file was left")
 
     def test_another_destination_goes_on(self):
