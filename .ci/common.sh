@@ -12,7 +12,7 @@ readonly build_packages=(
 readonly test_packages=(
   doctest-dev libbenchmark-dev clang-format-14 locales
   default-jre-headless maven kcat
-  python3 python3-jsonschema qemu-user locales)
+  python3 python3-jsonschema qemu-user locales zstd)
 
 readonly log_dir=build/log
 
