@@ -682,8 +682,13 @@ class FraudMatcher {
       return list.empty() ? std::string("no alert") : list;
     };
     const auto example = [&] {
-      std::string got = text(s.came_multi, s.came_frequent);
-      if (s.odd > 0) got += ", and " + Times(s.odd, texts_.Text(odd_.at(user)));
+      std::string got;
+      if (s.came_multi + s.came_frequent > 0 || s.odd == 0) {
+        got = text(s.came_multi, s.came_frequent);
+      }
+      if (s.odd > 0) {
+        got += (got.empty() ? "" : ", and ") + Times(s.odd, texts_.Text(odd_.at(user)));
+      }
       if (s.late_multi > 0) got += " (not in this order)";
       return FlawExample{key, text(multi, frequent), got};
     };

@@ -553,6 +553,15 @@ TEST_CASE("OutputMatcher: the first ten examples, by user, say what was expected
   CHECK(wrong[0].expected == R"({"total_amount":2.5,"transaction_count":1})");
   CHECK(wrong[0].got == R"({"total_amount":3,"transaction_count":1})");
 
+  const Produced bad = Fraud("player_1", "Bad luck");
+  const Comparison fraud = JudgedOnce(Purchases(1, {"USD", "EUR"}),
+                                      {bad, Fraud("player_2", kReasonMulti)}, kFraudAlerts);
+  CHECK(fraud.examples[static_cast<unsigned>(Flaw::kWrong)][0].expected ==
+        "1 x Multiple currency transactions");
+  CHECK(fraud.examples[static_cast<unsigned>(Flaw::kWrong)][0].got ==
+        "1 x " + bad.value + " (reason is none of the two)");
+  CHECK(fraud.examples[static_cast<unsigned>(Flaw::kUnexpected)][0].expected == "no alert");
+
   World servers;
   servers.Server(3, 81, 10);
   const Comparison alert = JudgedOnce(
