@@ -45,7 +45,7 @@ struct RunOptions {
 struct RunResult {
   Status status;               // the first thing that went wrong: it decides the exit code
   std::vector<Status> others;  // what else went wrong
-  RunSummary summary;  // empty where the run directory could not be made
+  RunSummary summary;          // empty where the run directory could not be made
 };
 
 // `stop` and `hurry` as of Signals. `progress` may be told by several threads.
