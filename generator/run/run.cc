@@ -266,8 +266,8 @@ void Run::ChooseStart() {
   }
   const std::int64_t zero = IsPaced(spec) ? steady + (spec.start_ns - wall) : steady;
   shared_.start.start_ns.store(spec.start_ns);
-  // What was due before the senders could start is not called late.
-  shared_.start.opened_ns.store(std::max(zero, steady + kLeadNs));
+  // Of a start in the past: what was due before the senders could begin is not called late.
+  shared_.start.opened_ns.store(options_.start_given ? std::max(zero, steady + kLeadNs) : zero);
   shared_.start.zero_ns.store(zero, std::memory_order_release);
   if (spec.rate_max) shared_.stamps = std::make_unique<StampLog>(WallClockNow);
   shared_.spec = spec;
@@ -328,7 +328,7 @@ void Run::ShowProgress() {
   sample.draining = true;
   if (spec.shards == 1 && spec.end != RunSpec::kNoEnd) sample.events = spec.end;
   if (IsPaced(spec) && spec.end != RunSpec::kNoEnd && spec.end > 0) {
-    sample.length_ns = Plan(spec.scenario.plan).PlannedAt(spec.end - 1) + 1;
+    sample.length_ns = Plan(spec.scenario.plan).PlannedAt(spec.end);
   } else if (spec.rate_max) {
     sample.length_ns = spec.run_ns;
   }

@@ -68,24 +68,34 @@ std::string PerSecond(double rate) {
   return text.data();
 }
 
-// From when the run started, not from when the sender stood ready for it.
-double AchievedRate(const RunSummary& summary, const DestinationSummary& destination) {
-  const SenderReport& sender = destination.sender;
-  const std::int64_t ns = sender.ended_ns - std::max(sender.begun_ns, summary.zero_ns);
-  return ns > 0 ? static_cast<double>(destination.ledger.total_generated()) / Seconds(ns) : 0;
+// How long the plan gives the events that it has asked for by the end of the sending: up to the
+// instant of the first event that is not one of them.
+std::int64_t PlannedNs(const RunSummary& summary, const DestinationSummary& destination) {
+  const Plan plan(summary.spec.scenario.plan);
+  const std::int64_t elapsed = destination.sender.ended_ns - summary.zero_ns;
+  const Position end = summary.spec.end;
+  if (end == RunSpec::kNoEnd || plan.DueBefore(elapsed) < end) return elapsed;
+  return plan.PlannedAt(end);
 }
 
-// The mean planned rate of this shard up to the end of the sending.
+// The mean rate that the plan asked of this shard.
 double PlannedRate(const RunSummary& summary, const DestinationSummary& destination) {
-  const Plan plan(summary.spec.scenario.plan);
-  std::int64_t elapsed = destination.sender.ended_ns - summary.zero_ns;
-  // A plan that ended before the sender did asks for its own time.
-  const Position end = summary.spec.end;
-  if (end > 0 && plan.DueBefore(elapsed) >= end) {
-    elapsed = std::min(elapsed, plan.PlannedAt(end - 1) + 1);
+  const std::int64_t ns = PlannedNs(summary, destination);
+  if (ns <= 0) return 0;
+  return static_cast<double>(PlannedBy(summary, Plan(summary.spec.scenario.plan), ns)) /
+         Seconds(ns);
+}
+
+// The mean rate that was held. A paced run is measured over the time of its plan or longer; one
+// that had a backlog from its first moment on, or no plan, over the time of sending.
+double AchievedRate(const RunSummary& summary, const DestinationSummary& destination) {
+  const SenderReport& sender = destination.sender;
+  std::int64_t ns = SendingNs(sender);
+  if (Paced(summary.spec) && sender.backfilled == 0) {
+    ns = sender.ended_ns - summary.zero_ns;
+    if (sender.complete) ns = std::max(ns, PlannedNs(summary, destination));
   }
-  if (elapsed <= 0) return 0;
-  return static_cast<double>(PlannedBy(summary, plan, elapsed)) / Seconds(elapsed);
+  return ns > 0 ? static_cast<double>(destination.ledger.total_generated()) / Seconds(ns) : 0;
 }
 
 void WriteHistogram(JsonText& json, std::string_view key, const Histogram& histogram) {

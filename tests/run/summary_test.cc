@@ -110,7 +110,7 @@ TEST_CASE("Summary: every field that others read is there") {
   CHECK(json.Number("/expected/player-session-summaries") == 2'700);
   CHECK(json.Number("/expected/fraud-alerts-by-reason/Too frequent transactions") == 3);
   CHECK(json.Decimal("/achieved_per_second") == doctest::Approx(1'000));
-  CHECK(json.Decimal("/planned_per_second") == doctest::Approx(1'000).epsilon(0.001));
+  CHECK(json.Decimal("/planned_per_second") == 1'000);
   CHECK(json.Number("/rate/interval_seconds") == 1);
   CHECK(json.Number("/rate/achieved/2") == 1'000);
   CHECK(json.Number("/rate/planned/0") == 1'000);
@@ -174,6 +174,18 @@ TEST_CASE("Summary: a shard's planned rate is its part of the plan") {
     }
   }
   CHECK(sum == 3'000);
+}
+
+TEST_CASE("Summary: a plan that was held is held at its own rate, a late end lowers it") {
+  RunSummary summary = Sample();
+  DestinationSummary& row = summary.destinations[0];
+  row.sender.ended_ns = kZero + 2'999'100'000;  // right after the last event
+  CHECK(Parsed(summary).Decimal("/achieved_per_second") == 1'000);
+  row.sender.begun_ns = kZero + kSecond;  // a sender that came late does not make it faster
+  CHECK(Parsed(summary).Decimal("/achieved_per_second") == 1'000);
+  row.sender.ended_ns = kZero + 6 * kSecond;
+  CHECK(Parsed(summary).Decimal("/achieved_per_second") == 500);
+  CHECK(Parsed(summary).Decimal("/planned_per_second") == 1'000);
 }
 
 TEST_CASE("Summary: who held the plan back is who took the time") {
