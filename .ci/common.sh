@@ -5,12 +5,12 @@
 readonly build_packages=(
   g++ cmake ninja-build pkg-config
   librdkafka-dev libyaml-cpp-dev rapidjson-dev libsimdjson-dev libcxxopts-dev
-  libzstd-dev zlib1g-dev libssl-dev)
+  libzstd-dev zlib1g-dev libssl-dev libxxhash-dev)
 
 # What the tests need beside that: libraries, a Java runtime and Maven for the real Kafka broker,
 # and programs that look at our output from outside.
 readonly test_packages=(
-  doctest-dev libbenchmark-dev clang-format-14 locales
+  doctest-dev libbenchmark-dev clang-format-14
   default-jre-headless maven kcat
   python3 python3-jsonschema qemu-user locales zstd)
 
