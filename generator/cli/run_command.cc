@@ -4,7 +4,6 @@
 #include <atomic>
 #include <chrono>
 #include <cstdint>
-#include <cstdio>
 #include <cstdlib>
 #include <string>
 #include <thread>
@@ -35,23 +34,38 @@ bool Wanted(std::string_view line, const std::array<bool, kKinds>& kinds) {
   return kinds[2];
 }
 
-Status PrintPlayer(const RunSetup& setup) {
+std::string Headline(const RunSetup& setup) {
+  const RunSpec& spec = setup.run.spec;
+  std::string line = spec.scenario.name + ", seed " + std::to_string(spec.seed);
+  if (setup.seed_drawn) {
+    line += " (drawn; --seed " + std::to_string(spec.seed) + " makes the same events again)";
+  }
+  if (setup.player) return line + ", " + *setup.player + " alone";
+  if (spec.shards > 1) {
+    line += ", shard " + std::to_string(spec.shard) + " of " + std::to_string(spec.shards);
+  }
+  if (spec.end != RunSpec::kNoEnd) line += ", " + FormatCount(spec.end) + " events";
+  line += " to";
+  for (const Address& address : setup.run.to) line += " " + address.text;
+  return line;
+}
+
+Status PrintPlayer(const RunSetup& setup, Progress& progress) {
   RunSpec spec = setup.run.spec;
   if (!setup.run.start_given) spec.start_ns = WallClockNow() / 1'000'000 * 1'000'000;
   Output output;
   std::uint64_t events = 0;
   const Status made = PlayerHistory(spec, *setup.player, [&](std::string_view line) {
-    ++events;
+    // Not before it is certain that this run has such a player.
+    if (events++ == 0) progress.Note(Headline(setup));
     return !Wanted(line, setup.run.destinations.kinds) || output.Write(line);
   });
   Status flushed = output.Flush();
   if (!made.ok()) return {made.code(), "--player: " + made.message()};
   if (events == 0) {  // an empty answer looks like a mistake
-    std::fprintf(
-        stderr, "%s does nothing in this run%s\n", setup.player->c_str(),
-        spec.end == RunSpec::kNoEnd
-            ? ""
-            : ("'s " + FormatCount(spec.end) + " events; a longer --events has more").c_str());
+    progress.Note(Headline(setup));
+    progress.Say(*setup.player + " does nothing in this run's " + FormatCount(spec.end) +
+                 " events; a longer --events has more");
   }
   return flushed;
 }
@@ -191,32 +205,16 @@ void Company::Hold() const {
   }
 }
 
-std::string Headline(const RunSetup& setup) {
-  const RunSpec& spec = setup.run.spec;
-  std::string line = spec.scenario.name + ", seed " + std::to_string(spec.seed);
-  if (setup.seed_drawn) {
-    line += " (drawn; --seed " + std::to_string(spec.seed) + " makes the same events again)";
-  }
-  if (spec.shards > 1) {
-    line += ", shard " + std::to_string(spec.shard) + " of " + std::to_string(spec.shards);
-  }
-  if (spec.end != RunSpec::kNoEnd) line += ", " + FormatCount(spec.end) + " events";
-  line += " to";
-  for (const Address& address : setup.run.to) line += " " + address.text;
-  return line;
-}
-
 }  // namespace
 
 Status RunCommand(const Flags& flags, const Invocation& invocation) {
   Result<RunSetup> setup = ReadRunSetup(flags, invocation.environment, false);
   if (!setup) return setup.error();
   if (Status s = CheckMemory(*setup); !s.ok()) return s;
-  if (setup->player) return PrintPlayer(*setup);
-
-  const Signals signals;
   Progress progress(Progress::StyleFor(setup->quiet, STDERR_FILENO, std::getenv("TERM")),
                     STDERR_FILENO);
+  if (setup->player) return PrintPlayer(*setup, progress);
+  const Signals signals;
   for (const std::string& warning : setup->warnings) progress.Say(warning);
   setup->run.destinations.log = [&progress](const std::string& line) { progress.Say(line); };
   progress.Note(Headline(*setup));
