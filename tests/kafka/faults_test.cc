@@ -97,23 +97,28 @@ TEST_CASE("KafkaTransport: errors that pass are retried, in order") {
   CheckArrived(cluster->bootstrap(), 4'800, true);
 }
 
-TEST_CASE(
-    "KafkaTransport: a fatal error makes a new producer, which sends the rest again in order") {
+TEST_CASE("KafkaTransport: after a fatal error a new producer sends the rest again, in order") {
   const auto cluster = StartCluster();
   LogLines log;
   Deliveries deliveries(nullptr);
-  KafkaTransport transport(TestOptions(cluster->bootstrap(), &log), &deliveries);
+  KafkaTransport::Options options = TestOptions(cluster->bootstrap(), &log);
+  options.max_rebuilds = 2;  // without an acknowledgement: three with some between are no reason
+  KafkaTransport transport(options, &deliveries);
   REQUIRE(transport.Open(kNo).ok());
   std::uint64_t n = 0;
-  for (int round = 0; round < 3; ++round) {
+  for (int round = 1; round <= 3; ++round) {
     rd_kafka_mock_push_request_errors(cluster->cluster(), kProduce, 1,
                                       RD_KAFKA_RESP_ERR_OUT_OF_ORDER_SEQUENCE_NUMBER);
-    CHECK(OfferAll(transport, deliveries, MakeBatch(n, 960)) == 960);
-    n += 960;
+    // Events keep coming while the producer is replaced: none of them may overtake.
+    do {
+      CHECK(OfferAll(transport, deliveries, MakeBatch(n, 96)) == 96);
+      n += 96;
+      std::this_thread::sleep_for(milliseconds(1));
+    } while (log.Count("a new one is made") < round);
+    CHECK(OfferAll(transport, deliveries, MakeBatch(n, 96)) == 96);
+    n += 96;
     CHECK(Eventually([&] { return Sum(deliveries, Fate::kAcked) == n; }));
   }
-  CHECK(OfferAll(transport, deliveries, MakeBatch(n, 960)) == 960);
-  n += 960;
   CHECK(transport.Flush(Soon(), kNo).ok());
   CHECK(transport.failed().ok());
   CHECK(transport.Close().ok());
@@ -121,7 +126,6 @@ TEST_CASE(
   CHECK(Sum(deliveries, Fate::kAcked) == n);
   CHECK(deliveries.counters().at("producer_rebuilds") == 3);
   CHECK(deliveries.counters().at("resent") >= 1);
-  CHECK(log.Count("a new one is made") == 3);
   CheckArrived(cluster->bootstrap(), n, true);
 }
 

@@ -449,7 +449,6 @@ void KafkaTransport::GiveUpBacklog(const std::string& reason) {
 // acknowledged goes first, in order. A record whose fate is not known may then be there twice.
 void KafkaTransport::Rebuild() {
   const std::lock_guard lock(producer_mutex_);  // no Offer() meanwhile
-  held_ = true;
   // Re-sending was under way: what is left of it comes after what came back.
   backlog_.erase(backlog_.begin(), backlog_.begin() + static_cast<std::ptrdiff_t>(backlog_next_));
   backlog_next_ = 0;
