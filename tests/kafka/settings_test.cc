@@ -189,7 +189,8 @@ TEST_CASE("KafkaSettings: wrong values, doubles and what is not to be set are re
   CHECK(Has(Error(Make({"linger.ms=1", "queue.buffering.max.ms=2"})),
             "'queue.buffering.max.ms' is given twice, first as 'linger.ms'"));
   const File file("linger.ms=1\nlinger.ms=1\n");
-  CHECK(Has(Error(Make({}, file.path())), ":2: 'linger.ms' is given twice, first in line 1"));
+  CHECK(Has(Error(Make({}, file.path())),
+            ":2: 'linger.ms' is given twice, first at " + file.path() + ":1"));
   for (const char* flag :
        {"bootstrap.servers=a", "metadata.broker.list=a", "transactional.id=x", "partitioner=random",
         "delivery.report.only.error=true", "enable.auto.commit=true", "auto.offset.reset=latest",

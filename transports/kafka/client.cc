@@ -9,6 +9,8 @@
 #include <thread>
 #include <utility>
 
+#include "generator/base/text.h"
+
 namespace playload {
 namespace {
 
@@ -141,7 +143,14 @@ void KafkaClient::Serve(milliseconds timeout) {
 Status KafkaClient::WaitForBroker(milliseconds timeout, const std::atomic<bool>& stop) {
   const Clock::time_point start = Clock::now();
   Clock::time_point said = start;
-  const std::string where = "Kafka at " + options_.brokers;
+  const auto unreachable = [this](const std::string& what) {
+    return Status(Code::kUnreachable,
+                  "Kafka at " + options_.brokers + " " + what + ": " + last_error_);
+  };
+  const auto say_waiting = [this](Clock::duration waited) {
+    Say("waiting for Kafka at " + options_.brokers + " ... " +
+        std::to_string(duration_cast<seconds>(waited).count()) + "s (" + last_error_ + ")");
+  };
   for (;;) {
     const rd_kafka_metadata_t* got = nullptr;
     const rd_kafka_resp_err_t error =
@@ -149,19 +158,19 @@ Status KafkaClient::WaitForBroker(milliseconds timeout, const std::atomic<bool>&
     const std::unique_ptr<const rd_kafka_metadata_t, MetadataDelete> metadata(got);
     if (error == RD_KAFKA_RESP_ERR_NO_ERROR && metadata->broker_cnt > 0) return {};
     Serve(milliseconds(0));
-    const std::string cause = last_error_.empty() ? rd_kafka_err2str(error) : last_error_;
-    if (in_vain_) return {Code::kUnreachable, where + " refused us: " + cause};
-    if (stop) return {Code::kInterrupted, "interrupted while waiting for " + where};
+    if (in_vain_) return unreachable("refused us");
+    if (stop) {
+      return {Code::kInterrupted, "interrupted while waiting for Kafka at " + options_.brokers};
+    }
+    if (last_error_.empty()) last_error_ = rd_kafka_err2str(error);
     const Clock::time_point now = Clock::now();
     if (now - start >= timeout) {
-      return {Code::kUnreachable, where + " did not answer within " +
-                                      std::to_string(duration_cast<seconds>(timeout).count()) +
-                                      "s: " + cause};
+      return unreachable("did not answer within " +
+                         FormatDuration(std::chrono::nanoseconds(timeout).count()));
     }
     if (now - said >= options_.say_every) {
       said = now;
-      Say("waiting for " + where + " ... " +
-          std::to_string(duration_cast<seconds>(now - start).count()) + "s (" + cause + ")");
+      say_waiting(now - start);
     }
     // An error that comes at once (no address, nobody listens) must not make this loop spin.
     if (error != RD_KAFKA_RESP_ERR__TIMED_OUT) std::this_thread::sleep_for(milliseconds(20));

@@ -269,7 +269,7 @@ Status KafkaTransport::Flush(SteadyClock::time_point deadline, const std::atomic
   const std::int64_t open = OpenEvents();
   abandon_ = true;
   (void)WaitUntilSettled(SteadyClock::now() + kPurge, nullptr);
-  if (const Status s = failed(); !s.ok()) return s;
+  if (Status s = failed(); !s.ok()) return s;
   return {Code::kDestination, "Kafka at " + bootstrap_ + ": " +
                                   FormatCount(static_cast<std::uint64_t>(open)) +
                                   " events were not acknowledged in time"};

@@ -262,11 +262,11 @@ bool KafkaSettings::IsSecret(std::string_view key) {
 
 KafkaSettings::KafkaSettings() {
   for (const auto& [name, value] : kDefaults) {
-    settings_[Canonical(name)] = Setting{name, value, "default"};
+    settings_[Canonical(name)] = Setting{name, value, Source::kDefault, "default"};
   }
 }
 
-Status KafkaSettings::Put(const std::string& name, const std::string& value,
+Status KafkaSettings::Put(const std::string& name, const std::string& value, Source source,
                           const std::string& where) {
   const std::string at = where + ": ";
   const auto& properties = Properties();
@@ -291,11 +291,13 @@ Status KafkaSettings::Put(const std::string& name, const std::string& value,
     return Invalid(at + "invalid value of '" + name + "': " + Without(error.data(), name, value));
   }
   const auto old = settings_.find(canonical);
-  if (old != settings_.end() && old->second.where == where && old->second.where != "default") {
-    return Invalid(at + "'" + name + "' is given twice" +
-                   (old->second.name == name ? "" : ", first as '" + old->second.name + "'"));
+  if (old != settings_.end() && old->second.source == source) {
+    std::string first;
+    if (old->second.name != name) first += ", first as '" + old->second.name + "'";
+    if (old->second.where != where) first += ", first at " + old->second.where;
+    return Invalid(at + "'" + name + "' is given twice" + first);
   }
-  settings_[canonical] = Setting{name, value, where};
+  settings_[canonical] = Setting{name, value, source, where};
   return {};
 }
 
@@ -303,7 +305,6 @@ Status KafkaSettings::ReadFile(const std::string& path) {
   auto text = ReadTextFile(path);
   if (!text) return text.error();
   std::string_view rest = *text;
-  std::map<std::string, int> lines;
   for (int number = 1; !rest.empty(); ++number) {
     std::string_view line = rest.substr(0, rest.find('\n'));
     rest.remove_prefix(std::min(rest.size(), line.size() + 1));
@@ -316,12 +317,8 @@ Status KafkaSettings::ReadFile(const std::string& path) {
       return Invalid(where + ": 'key=value' expected, or '#' and a comment");
     }
     const std::string name(Trim(line.substr(0, equal)));
-    if (Status s = Put(name, std::string(Trim(line.substr(equal + 1))), where); !s.ok()) return s;
-    const auto [first, fresh] = lines.emplace(Canonical(name), number);
-    if (!fresh) {
-      return Invalid(where + ": '" + name + "' is given twice, first in line " +
-                     std::to_string(first->second));
-    }
+    const std::string value(Trim(line.substr(equal + 1)));
+    if (Status s = Put(name, value, Source::kFile, where); !s.ok()) return s;
   }
   return {};
 }
@@ -346,7 +343,10 @@ Status KafkaSettings::ReadEnvironment(const char* const* environment) {
       for (const auto& [known, name] : by_variable) names.push_back(known);
       return Invalid(where + ": no Kafka property is meant by this" + NearestHint(variable, names));
     }
-    if (Status s = Put(it->second, std::string(entry.substr(equal + 1)), where); !s.ok()) return s;
+    if (Status s =
+            Put(it->second, std::string(entry.substr(equal + 1)), Source::kEnvironment, where);
+        !s.ok())
+      return s;
   }
   return {};
 }
@@ -393,7 +393,8 @@ Result<KafkaSettings> KafkaSettings::Make(const Input& input) {
       return Invalid("--kafka " + flag + ": key=value expected");
     }
     const std::string name(Trim(std::string_view(flag).substr(0, equal)));
-    if (Status s = out.Put(name, flag.substr(equal + 1), "--kafka"); !s.ok()) return s;
+    if (Status s = out.Put(name, flag.substr(equal + 1), Source::kFlag, "--kafka"); !s.ok())
+      return s;
     if (IsSecret(name)) {
       out.warnings_.push_back("--kafka " + name +
                               "=...: other users can read the command line; put it into "

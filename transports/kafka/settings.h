@@ -81,12 +81,15 @@ class KafkaSettings {
   static bool IsSecret(std::string_view key);
 
  private:
+  enum class Source { kDefault, kFile, kEnvironment, kFlag };
   struct Setting {
     std::string name;  // as given: an alias stays the alias
     std::string value;
-    std::string where;  // "--kafka", "env NAME", "file:line", "default"
+    Source source;
+    std::string where;  // "--kafka", "environment NAME", "file:line", "default"
   };
-  Status Put(const std::string& name, const std::string& value, const std::string& where);
+  Status Put(const std::string& name, const std::string& value, Source source,
+             const std::string& where);
   Status ReadFile(const std::string& path);
   Status ReadEnvironment(const char* const* environment);
   [[nodiscard]] Status CheckConflicts() const;
