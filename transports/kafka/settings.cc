@@ -343,10 +343,8 @@ Status KafkaSettings::ReadEnvironment(const char* const* environment) {
       for (const auto& [known, name] : by_variable) names.push_back(known);
       return Invalid(where + ": no Kafka property is meant by this" + NearestHint(variable, names));
     }
-    if (Status s =
-            Put(it->second, std::string(entry.substr(equal + 1)), Source::kEnvironment, where);
-        !s.ok())
-      return s;
+    const std::string value(entry.substr(equal + 1));
+    if (Status s = Put(it->second, value, Source::kEnvironment, where); !s.ok()) return s;
   }
   return {};
 }
@@ -393,8 +391,8 @@ Result<KafkaSettings> KafkaSettings::Make(const Input& input) {
       return Invalid("--kafka " + flag + ": key=value expected");
     }
     const std::string name(Trim(std::string_view(flag).substr(0, equal)));
-    if (Status s = out.Put(name, flag.substr(equal + 1), Source::kFlag, "--kafka"); !s.ok())
-      return s;
+    const std::string value = flag.substr(equal + 1);
+    if (Status s = out.Put(name, value, Source::kFlag, "--kafka"); !s.ok()) return s;
     if (IsSecret(name)) {
       out.warnings_.push_back("--kafka " + name +
                               "=...: other users can read the command line; put it into "
