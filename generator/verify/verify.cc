@@ -74,22 +74,38 @@ Result<FinishedRun> LoadRun(const std::string& run_dir, std::size_t destination,
   return run;
 }
 
-// From summary.json: what the ledger, which knows one fate of each event, cannot say. 0 where the
-// summary is not there: it is for a note only.
-std::uint64_t PossibleDuplicates(const std::string& run_dir, std::size_t destination) {
+// From summary.json, what the ledger does not hold; for notes only, so nothing where it is not
+// there.
+struct SummaryFacts {
+  std::uint64_t possible_duplicates = 0;
+  std::string plan_held_back;  // why the plan was not offered as planned; "" when it was
+};
+
+SummaryFacts ReadSummaryFacts(const std::string& run_dir, std::size_t destination) {
+  SummaryFacts facts;
   const std::string file = run_dir + "/summary.json";
   const Result<std::string> text = ReadWholeFile(file, kMostSummaryBytes);
-  if (!text) return 0;
+  if (!text) return facts;
   simdjson::dom::parser parser;
   simdjson::dom::element summary;
-  std::uint64_t count = 0;
-  const std::string pointer =
-      "/destinations/" + std::to_string(destination) + "/counters/possible_duplicates";
-  if (parser.parse(*text).get(summary) != simdjson::SUCCESS ||
-      summary.at_pointer(pointer).get(count) != simdjson::SUCCESS) {
-    return 0;
+  if (parser.parse(*text).get(summary) != simdjson::SUCCESS) return facts;
+  const std::string at = "/destinations/" + std::to_string(destination);
+  std::uint64_t twice = 0;
+  if (summary.at_pointer(at + "/counters/possible_duplicates").get(twice) == simdjson::SUCCESS) {
+    facts.possible_duplicates = twice;
   }
-  return count;
+  double planned = 0;
+  bool playload = false;
+  bool there = false;
+  std::string_view why;
+  if (summary.at_pointer(at + "/planned_per_second").get(planned) == simdjson::SUCCESS &&
+      summary.at_pointer(at + "/bottleneck/playload").get(playload) == simdjson::SUCCESS &&
+      summary.at_pointer(at + "/bottleneck/destination").get(there) == simdjson::SUCCESS &&
+      summary.at_pointer(at + "/bottleneck/why").get(why) == simdjson::SUCCESS &&
+      (playload || there)) {
+    facts.plan_held_back = why;
+  }
+  return facts;
 }
 
 // The destination that the outputs at `from` come from: the same address, else the first of the
@@ -487,9 +503,15 @@ class Verifier {
           " events it is not known whether they arrived: what comes of them is "
           "counted as may");
     }
-    if (const std::uint64_t twice = PossibleDuplicates(options_.run_dir, destination_); twice > 0) {
+    const SummaryFacts summary = ReadSummaryFacts(options_.run_dir, destination_);
+    if (!summary.plan_held_back.empty()) {
+      verdict->notes.push_back("the run did not offer its plan (" + summary.plan_held_back +
+                               "): this says what the pipeline answered, not that it did so under "
+                               "the planned load");
+    }
+    if (summary.possible_duplicates > 0) {
       verdict->notes.push_back(
-          "playload itself may have written up to " + FormatCount(twice) +
+          "playload itself may have written up to " + FormatCount(summary.possible_duplicates) +
           " events twice after its Kafka producer failed; a pipeline that counts them twice is not "
           "to blame, and --inputs shows which they are");
     }

@@ -321,10 +321,12 @@ TEST_CASE("Verify: what failed is not expected, what is unknown is not judged") 
   }
   // What the summary says of its own doubts is said again.
   std::ofstream(run.scratch / "run/summary.json")
-      << R"({"destinations":[{"counters":{"possible_duplicates":1234}}]})";
+      << R"({"destinations":[{"counters":{"possible_duplicates":1234},"planned_per_second":500.0,)"
+      << R"("bottleneck":{"playload":true,"destination":false,"why":"no CPU"}}]})";
   const Verdict doubtful = run.Judge().verdict;
-  REQUIRE(doubtful.notes.size() == 4);
-  CHECK(doubtful.notes[2].find("up to 1,234 events twice") != std::string::npos);
+  REQUIRE(doubtful.notes.size() == 5);
+  CHECK(doubtful.notes[2].find("did not offer its plan (no CPU)") != std::string::npos);
+  CHECK(doubtful.notes[3].find("up to 1,234 events twice") != std::string::npos);
   // Outputs of events that failed are too many.
   run.Pipeline({}, [](const StreamEvent&) { return true; });
   const Verification all = run.Judge();
