@@ -6,6 +6,7 @@ first on PATH.
 """
 
 import argparse
+import json
 import os
 import pathlib
 import re
@@ -84,6 +85,25 @@ def unlinked(root: pathlib.Path) -> list[str]:
     return missing
 
 
+def unlisted(root: pathlib.Path, program: pathlib.Path) -> list[str]:
+    """Scenarios and commands that the tables of README.md do not have."""
+    readme = (root / "README.md").read_text()
+    listed = subprocess.run(
+        [program, "list", "--json"], check=True, capture_output=True, timeout=COMMAND_SECONDS
+    )
+    names = [scenario["name"] for scenario in json.loads(listed.stdout)["scenarios"]]
+    helped = subprocess.run(
+        [program, "--help"], check=True, capture_output=True, text=True, timeout=COMMAND_SECONDS
+    )
+    commands = re.findall(r"^  playload (\w+)", helped.stdout, re.MULTILINE)
+    self_evident = {"help", "version"}
+    return [
+        f"README.md does not name {name}"
+        for name in [*names, *(f"playload {c}" for c in sorted({*commands} - self_evident))]
+        if f"`{name}" not in readme
+    ]
+
+
 def main() -> int:
     parser = argparse.ArgumentParser()
     parser.add_argument("--root", type=pathlib.Path, required=True)
@@ -100,7 +120,7 @@ def main() -> int:
         page: fences.read(page.relative_to(options.root), page.read_text())
         for page in pages(options.root)
     }
-    wrong = unlinked(options.root)
+    wrong = unlinked(options.root) + unlisted(options.root, program)
     if options.kafka:
         sys.path.insert(0, str(options.root / "tests" / "e2e"))
         import kafka_server  # pylint: disable=import-outside-toplevel
