@@ -19,7 +19,8 @@ sigset_t Watched() {
   for (const int number : {SIGINT, SIGTERM, SIGHUP}) {
     struct sigaction before {};
     sigaction(number, nullptr, &before);
-    if (before.sa_handler != SIG_IGN) sigaddset(&set, number);
+    if (number == SIGHUP && before.sa_handler == SIG_IGN) continue;  // nohup
+    sigaddset(&set, number);
   }
   return set;
 }
@@ -31,6 +32,13 @@ Signals::Signals() {
   ignore.sa_handler = SIG_IGN;
   sigaction(SIGPIPE, &ignore, nullptr);
   sigaction(SIGXFSZ, &ignore, nullptr);
+
+  // A shell starts background jobs of a script with SIGINT ignored. Who sends one to a run by its
+  // id means it, so it counts there too.
+  struct sigaction standard {};
+  standard.sa_handler = SIG_DFL;
+  sigaction(SIGINT, &standard, nullptr);
+  sigaction(SIGTERM, &standard, nullptr);
 
   const sigset_t watched = Watched();
   signals_ = signalfd(-1, &watched, SFD_CLOEXEC | SFD_NONBLOCK);

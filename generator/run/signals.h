@@ -1,5 +1,5 @@
 // Signals: SIGINT, SIGTERM and SIGHUP as two flags. The first signal sets `stop` (end in order),
-// the second `hurry` (end now), a third ends the process. A signal that the caller of this program
+// the second `hurry` (end now), a third ends the process. A SIGHUP that the caller of this program
 // had ignored (nohup) stays ignored. SIGPIPE and SIGXFSZ are ignored: they are errors of the write.
 //
 // Threads: make it in main() before any other thread, so that all of them leave these signals to

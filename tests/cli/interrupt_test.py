@@ -125,7 +125,18 @@ class InterruptTest(unittest.TestCase):
         summary = self.checked_summary()
         self.assertEqual(sum(c["planned"] for c in summary["topics"].values()), 0)
 
-    def test_a_caller_that_ignores_a_signal_is_obeyed(self):
+    def test_a_background_job_of_a_script_can_be_interrupted(self):
+        # A shell starts it with SIGINT ignored.
+        process = self.start(
+            *["steady", "--rate", "1k", "--duration", "60s", "--to", "null", "--quiet"],
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_IGN),
+        )
+        self.wait_until((self.run_dir / "manifest.json").exists)
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=60)
+        self.assertEqual(process.returncode, INTERRUPTED)
+
+    def test_nohup_is_obeyed(self):
         process = self.start(
             *["steady", "--rate", "1k", "--duration", "2s", "--to", "null", "--quiet"],
             preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_IGN),
