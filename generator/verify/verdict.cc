@@ -65,7 +65,8 @@ std::string Table(const std::vector<std::vector<std::string>>& rows) {
 void AddRows(const std::vector<Comparison>& comparisons, bool uncertain, bool foreign,
              std::vector<std::vector<std::string>>* rows) {
   for (const Comparison& c : comparisons) {
-    std::vector<std::string> row = {c.name, FormatCount(c.expected), FormatCount(c.matched)};
+    std::vector<std::string> row = {c.name, FormatCount(c.expected), FormatCount(c.seen()),
+                                    FormatCount(c.matched)};
     for (const std::uint64_t count : c.flaws) row.push_back(FormatCount(count));
     if (uncertain) row.push_back(FormatCount(c.may));
     if (foreign) row.push_back(FormatCount(c.foreign));
@@ -127,7 +128,7 @@ std::string VerdictText(const Verdict& verdict, const FlawHistory& history) {
     }
   }
   std::vector<std::vector<std::string>> rows = {
-      {"", "expected", "matched", "missing", "unexpected", "duplicate", "wrong"}};
+      {"", "expected", "seen", "matched", "missing", "unexpected", "duplicate", "wrong"}};
   if (uncertain) rows[0].emplace_back("may");
   if (foreign) rows[0].emplace_back("foreign");
   AddRows(verdict.outputs, uncertain, foreign, &rows);

@@ -47,6 +47,11 @@ struct Comparison {
   std::array<std::vector<FlawExample>, kFlaws> examples;
 
   [[nodiscard]] std::uint64_t flaw(Flaw f) const { return flaws[static_cast<unsigned>(f)]; }
+  // All that was read.
+  [[nodiscard]] std::uint64_t seen() const {
+    return matched + flaw(Flaw::kWrong) + flaw(Flaw::kUnexpected) + flaw(Flaw::kDuplicate) + may +
+           foreign;
+  }
   [[nodiscard]] bool passed() const {
     for (const std::uint64_t count : flaws) {
       if (count != 0) return false;

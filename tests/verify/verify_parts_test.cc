@@ -247,9 +247,9 @@ TEST_CASE("Verdict: the text for people") {
   };
   CHECK(
       VerdictText(SomeVerdict(), history) ==
-      R"(                           expected    matched  missing  unexpected  duplicate  wrong  may
-player-session-summaries  1,234,567  1,234,567        0           0          0      0    0
-fraud-alerts                     12          1       11           5          0      0    3
+      R"(                           expected       seen    matched  missing  unexpected  duplicate  wrong  may
+player-session-summaries  1,234,567  1,234,567  1,234,567        0           0          0      0    0
+fraud-alerts                     12          9          1       11           5          0      0    3
 note: a note
 
 fraud-alerts, missing: 11; the first examples
@@ -294,9 +294,10 @@ FAILED: 16 differences
   Verdict right = SomeVerdict();
   right.outputs.pop_back();
   right.notes.clear();
-  CHECK(VerdictText(right, nullptr) ==
-        R"(                           expected    matched  missing  unexpected  duplicate  wrong
-player-session-summaries  1,234,567  1,234,567        0           0          0      0
+  CHECK(
+      VerdictText(right, nullptr) ==
+      R"(                           expected       seen    matched  missing  unexpected  duplicate  wrong
+player-session-summaries  1,234,567  1,234,567  1,234,567        0           0          0      0
 
 passed
 )");
