@@ -34,7 +34,6 @@ struct Batch {
   std::array<std::vector<char>, kKinds> buffers;
   std::array<std::uint32_t, kKinds> sizes{};  // bytes used of each buffer
   std::vector<EventRef> events;               // [0, count), where the stream was asked for an index
-  std::vector<Record> records;                // [0, count), where the stream was asked for records
   std::array<std::uint32_t, kKinds> kinds{};  // events of each kind
 
   [[nodiscard]] Position position(std::uint32_t i) const {

@@ -59,13 +59,8 @@ void JoinNearest(Intervals& intervals) {
 void Deliveries::Acked(Kind kind, Position position, std::int64_t now_ns, std::int64_t sent_ns) {
   Add(fates_[static_cast<unsigned>(Fate::kAcked)], kind, 1);
   const std::int64_t planned = planned_ns_ ? planned_ns_(position) : -1;
-  Latency(planned < 0 ? -1 : std::max<std::int64_t>(now_ns - planned, 0),
-          sent_ns < 0 ? -1 : std::max<std::int64_t>(now_ns - sent_ns, 0));
-}
-
-void Deliveries::Latency(std::int64_t from_plan_ns, std::int64_t from_send_ns) {
-  if (from_plan_ns >= 0) from_plan_.Record(from_plan_ns);
-  if (from_send_ns >= 0) from_send_.Record(from_send_ns);
+  if (planned >= 0) from_plan_.Record(std::max<std::int64_t>(now_ns - planned, 0));
+  if (sent_ns >= 0) from_send_.Record(std::max<std::int64_t>(now_ns - sent_ns, 0));
 }
 
 void Deliveries::Lost(Fate fate, Kind kind, Position position, const std::string& reason) {

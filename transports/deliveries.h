@@ -46,8 +46,6 @@ class Deliveries {
   void Acked(Kind kind, Position position, std::int64_t now_ns, std::int64_t sent_ns);
   // The same for many at once, without latency per event (files, null).
   void AckedMany(Kind kind, std::uint64_t n) { Add(fates_[0], kind, n); }
-  // Latency sample for such bulk acknowledgements; the completion thread only.
-  void Latency(std::int64_t from_plan_ns, std::int64_t from_send_ns);
 
   // Any thread. `reason` is counted in the summary.
   void Lost(Fate fate, Kind kind, Position position, const std::string& reason);

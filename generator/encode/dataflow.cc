@@ -115,11 +115,6 @@ char* DataflowEncoder::PutPrefix(char* o) const {
   return o;
 }
 
-std::string DataflowEncoder::PlayerId(const Record& record, std::uint64_t lane) const {
-  return "player_" + std::string(prefix_, prefix_length_) +
-         std::to_string(PlayerNumber(record, lane));
-}
-
 template <bool kByKind, bool kIndex, bool kPrefixed>
 void DataflowEncoder::Run(const Record* records, std::uint32_t count, std::uint64_t lane,
                           Position first, TimestampCursor& time, Output* out) const {

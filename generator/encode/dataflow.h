@@ -49,8 +49,7 @@ class DataflowEncoder {
                                                                       time, out);
   }
 
-  // The ids of an entity, as in the lines.
-  [[nodiscard]] std::string PlayerId(const Record& record, std::uint64_t lane) const;
+  // The numbers in the ids of an entity, as in the lines.
   [[nodiscard]] std::uint64_t PlayerNumber(const Record& record, std::uint64_t lane) const {
     return record.life * players_ + lane * lane_players_ + record.entity + 1;
   }

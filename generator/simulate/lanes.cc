@@ -480,7 +480,6 @@ void Lanes::Measure(Lane& lane, std::uint64_t number, std::uint32_t i, Entity& e
 // The original generator's world: every field uniform and afresh (reference/dataflow.md section 1).
 void Lanes::SimulateCompat(Lane& lane, std::uint64_t number, Record* out,
                            std::uint32_t count) const {
-  if (!lane.alive) lane.alive = true;
   for (std::uint32_t n = 0; n < count; ++n) {
     const std::uint64_t k = lane.made + n;
     const std::uint64_t key = EntityKey(model_.seed_key, number);

@@ -100,7 +100,7 @@ struct Stream::Impl {
   void SimulateLanes(std::uint64_t from, std::uint64_t to);
   void Encode(std::uint64_t number, Slot* slot, TimestampCursor& time);
   void NextTile();  // mutex held
-  Batch* Take(std::unique_lock<std::mutex>& lock);
+  Batch* Take();    // mutex held
 
   const RunSpec spec;
   const StreamOptions options;
@@ -170,7 +170,6 @@ Status Stream::Impl::Start() {
       batch.buffers[static_cast<unsigned>(k)].resize(kBatchEvents * kMaxLine + kSlack);
     }
     if (options.index) batch.events.resize(kBatchEvents);
-    if (options.records) batch.records.resize(kBatchEvents);
   }
   NextTile();
   threads.reserve(static_cast<std::size_t>(options.threads));
@@ -298,9 +297,6 @@ void Stream::Impl::Encode(std::uint64_t number, Slot* slot, TimestampCursor& tim
         }
       }
     }
-    if (options.records) {
-      std::memcpy(&batch.records[total], records, count * sizeof(Record));
-    }
     total += count;
   }
   batch.count = total;
@@ -315,8 +311,7 @@ void Stream::Impl::Encode(std::uint64_t number, Slot* slot, TimestampCursor& tim
   slot->digest = sum;
 }
 
-Batch* Stream::Impl::Take(std::unique_lock<std::mutex>& lock) {
-  static_cast<void>(lock);  // held
+Batch* Stream::Impl::Take() {
   Slot& slot = slots[given % slots.size()];
   if (given - recycled >= slots.size() || !slot.ready) return nullptr;
   slot.ready = false;
@@ -339,15 +334,15 @@ Status Stream::Start() { return impl_->Start(); }
 Batch* Stream::Next() {
   std::unique_lock lock(impl_->mutex);
   for (;;) {
-    if (Batch* batch = impl_->Take(lock)) return batch;
+    if (Batch* batch = impl_->Take()) return batch;
     if (impl_->stop || impl_->ended) return nullptr;
     impl_->ready.wait(lock);
   }
 }
 
 Batch* Stream::TryNext() {
-  std::unique_lock lock(impl_->mutex);
-  return impl_->Take(lock);
+  const std::lock_guard lock(impl_->mutex);
+  return impl_->Take();
 }
 
 bool Stream::ended() const {
@@ -382,7 +377,6 @@ std::uint64_t Stream::MemoryBytes(const RunSpec& spec, const StreamOptions& opti
   }
   std::uint64_t batch = kBatchEvents * kMaxLine * (options.by_kind ? kKinds : 1);
   if (options.index) batch += kBatchEvents * sizeof(EventRef);
-  if (options.records) batch += kBatchEvents * sizeof(Record);
   const std::uint64_t touched = std::min(layout.lanes(), layout.runs());
   return touched * Lanes::BytesPerLane(model) + tile_runs * kRunLength * sizeof(Record) +
          Slots(spec, options.threads) * batch;

@@ -42,7 +42,6 @@ struct StreamOptions {
   int threads = 1;
   bool by_kind = false;        // Batch::by_kind
   bool index = true;           // fill Batch::events
-  bool records = false;        // fill Batch::records
   StampLog* stamps = nullptr;  // REQUIRED when the spec says rate_max; outlives the stream
 };
 
