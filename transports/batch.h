@@ -34,10 +34,14 @@ struct Batch {
   std::array<std::vector<char>, kKinds> buffers;
   std::array<std::uint32_t, kKinds> sizes{};  // bytes used of each buffer
   std::vector<EventRef> events;               // [0, count), where the stream was asked for an index
+  std::vector<Record> records;                // [0, count), where asked for instead of lines
   std::array<std::uint32_t, kKinds> kinds{};  // events of each kind
 
   [[nodiscard]] Position position(std::uint32_t i) const {
     return runs[i / kRunLength] + i % kRunLength;
+  }
+  [[nodiscard]] Kind kind(std::uint32_t i) const {
+    return records.empty() ? events[i].kind : KindOf(records[i].action);
   }
   // The event's line, with its '\n'.
   [[nodiscard]] std::string_view line(std::uint32_t i) const {

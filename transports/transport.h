@@ -33,6 +33,9 @@ class Transport {
   // Whether Batch::events is read; without it the index is not filled.
   [[nodiscard]] virtual bool needs_index() const { return true; }
 
+  // Whether Batch::records is read, and nothing else: no lines are encoded then.
+  [[nodiscard]] virtual bool wants_records() const { return false; }
+
   // Connects and checks everything that can be checked before the plan's clock starts. May block up
   // to its connect timeout; kUnreachable then. `stop` is set on Ctrl-C.
   virtual Status Open(const std::atomic<bool>& stop) = 0;

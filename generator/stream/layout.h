@@ -15,6 +15,11 @@
 
 namespace playload {
 
+// A batch of the stream has this many runs: 1,024 events, about 280 KiB of lines: small enough to
+// stay in the second-level cache, large enough that handing one over costs nothing per event.
+inline constexpr std::uint64_t kBatchRuns = 64;
+inline constexpr std::uint32_t kBatchEvents = kBatchRuns * kRunLength;
+
 class Layout {
  public:
   struct Run {
@@ -41,6 +46,19 @@ class Layout {
   [[nodiscard]] Run RunAt(std::uint64_t q) const {
     const std::uint64_t lane = LaneOf(q);
     return {lane, (q / lanes_ * all_ + lane) * kRunLength};
+  }
+  // Places inside the shard, counted from 0 without holes, and back: the first event of the shard
+  // that is not before `position`. REQUIRES: lanes() > 0.
+  [[nodiscard]] Position PositionOf(std::uint64_t ordinal) const {
+    return RunAt(ordinal / kRunLength).first + ordinal % kRunLength;
+  }
+  [[nodiscard]] std::uint64_t OrdinalAt(Position position) const {
+    const std::uint64_t run = position / kRunLength;
+    const std::uint64_t lane = run % all_;
+    // Lanes of the shard before this one.
+    const std::uint64_t before = lane > shard_ ? (lane - shard_ + shards_ - 1) / shards_ : 0;
+    const bool own = lane >= shard_ && (lane - shard_) % shards_ == 0;
+    return (run / all_ * lanes_ + before) * kRunLength + (own ? position % kRunLength : 0);
   }
   [[nodiscard]] std::uint64_t LaneOf(std::uint64_t q) const {
     return q % lanes_ * shards_ + shard_;

@@ -16,10 +16,6 @@
 namespace playload {
 namespace {
 
-// 1,024 events, about 280 KiB: small enough to stay in the second-level cache, large enough that
-// handing one over costs nothing per event.
-constexpr std::uint64_t kBatchRuns = 64;
-constexpr std::uint64_t kBatchEvents = kBatchRuns * kRunLength;
 // Records of a tile: 64 MiB at most, and 4,096 per lane: longer slices gain nothing.
 constexpr std::uint64_t kMaxTileRuns = 262'144;
 constexpr std::uint64_t kMaxSliceRuns = 256;

@@ -16,6 +16,7 @@
 
 #include "generator/base/status.h"
 #include "generator/oracle/tally.h"
+#include "generator/stream/snapshots.h"
 #include "generator/stream/spec.h"
 #include "transports/batch.h"
 
@@ -42,7 +43,9 @@ struct StreamOptions {
   int threads = 1;
   bool by_kind = false;        // Batch::by_kind
   bool index = true;           // fill Batch::events
+  bool records = false;        // fill Batch::records instead: no lines, no index
   StampLog* stamps = nullptr;  // REQUIRED when the spec says rate_max; outlives the stream
+  Snapshots* snapshots = nullptr;  // copies of the lanes are left there; outlives the stream
 };
 
 class Stream {

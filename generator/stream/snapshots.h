@@ -1,0 +1,51 @@
+// Snapshots: copies of the lanes of a stream at places of the run, so that making events again need
+// not begin at the first one. A stream leaves them as it goes (StreamOptions::snapshots), evenly
+// spaced; when there are kMost of them, every other one is dropped and the spacing doubles. So any
+// place is at most two spacings, an eighth of the run, away from one.
+//
+// Threads: any. Memory: at most `most_bytes`; lanes larger than half of that leave none.
+
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <limits>
+#include <memory>
+#include <mutex>
+#include <vector>
+
+#include "generator/simulate/lanes.h"
+
+namespace playload {
+
+class Snapshots {
+ public:
+  static constexpr std::size_t kMost = 16;
+  static constexpr std::uint64_t kNever = std::numeric_limits<std::uint64_t>::max();
+
+  // `first_spacing`: runs between the first snapshots.
+  explicit Snapshots(std::uint64_t most_bytes, std::uint64_t first_spacing = 65'536);
+
+  // From which run of the shard on the next copy is wanted.
+  [[nodiscard]] std::uint64_t wanted() const;
+  // Copies the lanes, which have made exactly the runs before `run`. For the thread that owns them.
+  void Take(std::uint64_t run, const Lanes& lanes);
+  // Puts the latest snapshot at or before `run` into `lanes` and returns the run it is of; 0, with
+  // the lanes as new, when there is none.
+  std::uint64_t Restore(std::uint64_t run, Lanes* lanes) const;
+  // The run that Restore() would return.
+  [[nodiscard]] std::uint64_t Nearest(std::uint64_t run) const;
+
+ private:
+  struct Snapshot {
+    std::uint64_t run;
+    std::shared_ptr<const LanesCopy> lanes;
+  };
+  const std::uint64_t most_bytes_;
+  mutable std::mutex mutex_;  // guards what follows
+  std::uint64_t spacing_;
+  std::uint64_t wanted_;
+  std::vector<Snapshot> snapshots_;  // ascending
+};
+
+}  // namespace playload
