@@ -5,7 +5,7 @@
 readonly build_packages=(
   g++ cmake ninja-build pkg-config
   librdkafka-dev libyaml-cpp-dev rapidjson-dev libsimdjson-dev libcxxopts-dev
-  libzstd-dev zlib1g-dev libssl-dev libxxhash-dev)
+  libzstd-dev zlib1g-dev libssl-dev libxxhash-dev libcpp-httplib-dev)
 
 # What the tests need beside that: libraries, a Java runtime and Maven for the real Kafka broker,
 # and programs that look at our output from outside.
