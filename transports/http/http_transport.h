@@ -10,6 +10,7 @@
 
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <string>
 
@@ -53,6 +54,13 @@ class HttpTransport final : public Transport {
   Status Flush(std::chrono::steady_clock::time_point deadline,
                const std::atomic<bool>& hurry) override;
   Status Close() override;
+
+  // For the progress line; any thread, at any time.
+  struct Activity {
+    std::uint64_t streams = 0;  // open now
+    std::uint64_t handed = 0;   // events, over all streams and polled answers
+  };
+  [[nodiscard]] Activity activity() const;
 
   // After Close().
   [[nodiscard]] ClientSessions clients() const;
