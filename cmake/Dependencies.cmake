@@ -18,10 +18,16 @@ if(PLAYLOAD_BUILD_BENCH)
   find_package(benchmark REQUIRED)
 endif()
 
-# Embeds data files into a library: playload_embed(<target> <symbol> <glob>) makes
-# <target>_data.cc with `const EmbeddedFile kX[]`, so that the binary works from any folder.
+# Embeds text files into a library: playload_embed(<target> <symbol> <folder> [<glob>...]) makes
+# <symbol>.cc with `const EmbeddedFile <symbol>[]`, so that the binary works from any folder. Without
+# a glob: *.yaml.
 function(playload_embed target symbol folder)
-  file(GLOB files CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/${folder}/*.yaml)
+  set(globs ${ARGN})
+  if(NOT globs)
+    set(globs *.yaml)
+  endif()
+  list(TRANSFORM globs PREPEND ${CMAKE_CURRENT_SOURCE_DIR}/${folder}/)
+  file(GLOB files CONFIGURE_DEPENDS ${globs})
   set(out ${CMAKE_CURRENT_BINARY_DIR}/${symbol}.cc)
   add_custom_command(OUTPUT ${out}
     COMMAND ${CMAKE_COMMAND} -DOUT=${out} -DSYMBOL=${symbol} "-DFILES=${files}"

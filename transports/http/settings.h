@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "generator/base/status.h"
+#include "generator/encode/schema.h"
 
 namespace playload {
 
@@ -42,6 +43,7 @@ struct HttpSettings {
   std::chrono::milliseconds idle_timeout{60'000};  // between two requests of a connection
   std::chrono::milliseconds keep_alive{15'000};    // an SSE comment after this long without an event
   std::string scenario;  // shown on the page
+  SchemaOptions events;  // what /openapi.json says of the events
 };
 
 }  // namespace playload
