@@ -1,16 +1,21 @@
 // Coverage: which events of the run some client has been handed whole: those are acked, each once,
 // however many clients got it; at the end all others are shed.
 //
-// Threads: Handed() and Finish() belong to the reactor. Memory: bounded: at most kMaxHoles holes a kind; when
-// there are more, the oldest ones are closed: their events stay shed whatever is sent later.
-// Counts are always exact.
+// What is kept is the holes: per kind, the stretches of the run of which nobody got any event of
+// that kind. Counts are always exact: an event is acked only while it lies in a hole, which then
+// closes over it. Memory is bounded: beyond kMaxHoles holes of a kind the narrower half of them is
+// given up, so that their events stay shed even if somebody gets them later.
+//
+// Threads: one at a time (the reactor; after its end, who tells what was shed).
 
 #pragma once
 
 #include <array>
 #include <cstdint>
+#include <memory>
 #include <vector>
 
+#include "generator/stream/layout.h"
 #include "transports/deliveries.h"
 #include "transports/http/granule.h"
 
@@ -20,14 +25,15 @@ class Coverage {
  public:
   static constexpr std::size_t kMaxHoles = 30'000;
 
-  // `deliveries` outlives it.
-  explicit Coverage(Deliveries* deliveries);
+  // `deliveries` outlives it. `max_holes` >= 2: of a kind.
+  explicit Coverage(Deliveries* deliveries, std::size_t max_holes = kMaxHoles);
   ~Coverage();
   Coverage(const Coverage&) = delete;
   Coverage& operator=(const Coverage&) = delete;
 
-  // Wanted events [from, to) of the granule were handed whole to a client whose previous event of
-  // these kinds was just before (so that nothing of `kinds` lies between `since` and the first of them).
+  // Wanted events [from, to) of the granule were handed whole to a client that wants `kinds` (those
+  // of the granule's form) and had everything of these kinds from ordinal `since` on up to the
+  // first of them, or there was nothing. REQUIRES: from < to; since <= the ordinal of the first.
   // Events that were handed to nobody before are told to Deliveries as acked; the latency of the
   // first and last of them is taken, at `now_ns` of the steady clock.
   void Handed(const Granule& granule, std::uint32_t from, std::uint32_t to, std::uint8_t kinds,
@@ -36,18 +42,20 @@ class Coverage {
   // Events of a kind that were acked so far.
   [[nodiscard]] std::uint64_t acked(Kind kind) const;
 
-  // What of the events before `end` was handed to nobody, as positions ascending; an interval speaks of its kinds
-  // only. `position_of(ordinal)` as of the layout.
+  // What of the events before `end` was handed to nobody, ascending, without overlaps; a hole
+  // speaks of its kinds only. A hole may hold no event of a kind at all.
   struct Hole {
     Ordinal first;
     Ordinal last;  // inclusive
     std::uint8_t kinds;
   };
   [[nodiscard]] std::vector<Hole> Holes(Ordinal end) const;
+  // So many holes were given up that some of these were joined: holes may have acked events too.
+  [[nodiscard]] bool coarse() const;
 
  private:
   struct Impl;
-  Impl* impl_;
+  std::unique_ptr<Impl> impl_;
 };
 
 }  // namespace playload

@@ -26,17 +26,24 @@ class Renderer {
   explicit Renderer(const StreamTables& tables);
 
   // Granule number `index` (0 to 15) of the block. REQUIRES: index * kGranuleEvents < block.count.
+  // A named form is SSE.
   GranuleRef Render(const Block& block, std::uint32_t index, const Form& form);
 
-  // Events of a polled answer, one line each with its '\n', in one text; *ends gets where each line ends.
-  // `utc_ns` >= 0: the instant that all carry; -1: their planned instants.
+  // Replaces *lines by the events of a polled answer, one line each with its '\n', and *ends by
+  // where each line ends. `utc_ns` >= 0: the instant that all carry; -1: their planned instants.
   void RenderLines(std::span<const PolledEvent> events, std::int64_t utc_ns, std::string* lines,
                    std::vector<std::uint32_t>* ends);
 
  private:
+  // The cursor for events of that instant; of the plan's where it is negative.
+  TimestampCursor& TimeOf(std::int64_t utc_ns);
+
   const StreamTables& tables_;
-  TimestampCursor time_;
-  std::vector<char> scratch_;
+  TimestampCursor planned_;
+  TimestampCursor fixed_;
+  std::int64_t fixed_ns_ = -1;  // what fixed_ is at; -1: at nothing yet
+  std::vector<char> scratch_;   // a granule of the greatest size
+  std::vector<char> line_;
 };
 
 // {"missed":3,"next":7,"reason":"slow"} as a whole SSE event "event: gap\ndata: ...\n\n", without
