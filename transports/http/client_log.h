@@ -19,13 +19,13 @@
 namespace playload {
 
 enum class SessionEnd : std::uint8_t {
-  kOpen,        // still there
-  kClient,      // the client closed it, or went away
-  kLimit,       // ?limit= was reached
-  kSlow,        // --slow-client close
-  kRunEnded,    // --at-end close
-  kShutdown,    // the run was stopped
-  kError,       // the system refused a write
+  kOpen,      // still there
+  kClient,    // the client closed it, or went away
+  kLimit,     // ?limit= was reached
+  kSlow,      // --slow-client close
+  kRunEnded,  // --at-end close
+  kShutdown,  // the run was stopped
+  kError,     // the system refused a write
 };
 inline constexpr int kSessionEnds = 7;
 // "open", "client", "limit", "slow", "run-ended", "shutdown", "error".
