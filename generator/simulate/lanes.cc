@@ -5,6 +5,7 @@
 #include <bit>
 #include <cassert>
 #include <cstring>
+#include <new>
 
 #include "generator/oracle/fraud_rule.h"
 
@@ -155,7 +156,10 @@ Lanes::Lanes(const Model& model, std::int64_t only_lane) : model_(model) {
   static_assert(sizeof(Entity) == 16);
   stride_ = BytesPerLane(model);
   first_lane_ = only_lane < 0 ? 0 : static_cast<std::uint64_t>(only_lane);
-  bytes_ = stride_ * (only_lane < 0 ? model.lanes() : 1);
+  room_ = only_lane < 0 ? model.lanes() : 1;
+  bytes_ = stride_ * room_;
+  touched_.reset(new (std::nothrow) std::uint8_t[room_]());
+  if (touched_ == nullptr) return;
   void* memory = mmap(nullptr, bytes_, PROT_READ | PROT_WRITE,
                       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   if (memory == MAP_FAILED) return;
@@ -166,6 +170,53 @@ Lanes::Lanes(const Model& model, std::int64_t only_lane) : model_(model) {
 
 Lanes::~Lanes() {
   if (arena_ != nullptr) munmap(arena_, bytes_);
+}
+
+std::uint64_t Lanes::CopyBytes() const {
+  std::uint64_t lanes = 0;
+  for (std::uint64_t i = 0; i < room_; ++i) lanes += touched_[i];
+  return lanes * stride_;
+}
+
+LanesCopy Lanes::Copy() const {
+  LanesCopy copy;
+  copy.bytes_ = CopyBytes();
+  copy.numbers_.reserve(copy.bytes_ / stride_);
+  copy.lanes_ = std::make_unique_for_overwrite<std::byte[]>(copy.bytes_);
+  std::byte* to = copy.lanes_.get();
+  for (std::uint64_t i = 0; i < room_; ++i) {
+    if (touched_[i] == 0) continue;
+    copy.numbers_.push_back(first_lane_ + i);
+    std::memcpy(to, arena_ + i * stride_, stride_);
+    to += stride_;
+  }
+  return copy;
+}
+
+void Lanes::Restore(const LanesCopy& copy) {
+  auto next = copy.numbers_.begin();
+  const std::byte* from = copy.lanes_.get();
+  for (std::uint64_t i = 0; i < room_; ++i) {
+    if (next != copy.numbers_.end() && *next == first_lane_ + i) {
+      ++next;
+      std::memcpy(arena_ + i * stride_, from, stride_);
+      from += stride_;
+      touched_[i] = 1;
+    } else if (touched_[i] != 0) {
+      std::memset(arena_ + i * stride_, 0, stride_);
+      touched_[i] = 0;
+    }
+  }
+}
+
+void Lanes::Reset() {
+  if (madvise(arena_, bytes_, MADV_DONTNEED) != 0) {
+    // Locked in memory: it stays, as zeros.
+    for (std::uint64_t i = 0; i < room_; ++i) {
+      if (touched_[i] != 0) std::memset(arena_ + i * stride_, 0, stride_);
+    }
+  }
+  std::memset(touched_.get(), 0, room_);
 }
 
 std::size_t Lanes::BytesPerLane(const Model& model) {
@@ -193,6 +244,7 @@ std::int64_t Lanes::InstantOf(std::uint64_t lane, std::uint64_t made) const {
 
 void Lanes::Begin(Lane& lane, std::uint64_t number) {
   lane.alive = true;
+  touched_[number - first_lane_] = 1;
   Entity* const entities = Entities(lane);
   const std::uint64_t first = number * model_.lane_players();
   for (std::size_t k = 0; k < model_.fraud.size(); ++k) {
@@ -231,6 +283,7 @@ void Lanes::Begin(Lane& lane, std::uint64_t number) {
 void Lanes::Simulate(std::uint64_t number, Record* out, std::uint32_t count) {
   Lane& lane = At(number);
   if (model_.compat) {
+    touched_[number - first_lane_] = 1;
     SimulateCompat(lane, number, out, count);
     return;
   }

@@ -4,18 +4,35 @@
 // of intrusive lists, and one byte of fraud-rule state per player. Its k-th record is a function of
 // (model, seed, lane, k) alone. Lanes come to life when first touched.
 //
-// Threads: different lanes may be simulated by different threads at once, each by one at a time.
-// Memory: one anonymous mapping; BytesPerLane() for every lane that was touched.
+// Threads: different lanes may be simulated by different threads at once, each by one at a time;
+// copying and putting back is for one thread while nobody simulates.
+// Memory: one anonymous mapping; BytesPerLane() for every lane that was touched, and a byte for
+// every lane.
 
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
+#include <vector>
 
 #include "generator/event/record.h"
 #include "generator/simulate/model.h"
 
 namespace playload {
+
+// A copy of the lanes that had been touched. A value that can be moved; meaningful only for lanes
+// of the same model.
+class LanesCopy {
+ public:
+  [[nodiscard]] std::uint64_t bytes() const { return bytes_; }
+
+ private:
+  friend class Lanes;
+  std::vector<std::uint64_t> numbers_;  // of the lanes, ascending
+  std::unique_ptr<std::byte[]> lanes_;  // one after the other
+  std::uint64_t bytes_ = 0;
+};
 
 class Lanes {
  public:
@@ -30,6 +47,16 @@ class Lanes {
 
   // Writes the lane's next `count` records to `out`. count is a multiple of kRunLength.
   void Simulate(std::uint64_t lane, Record* out, std::uint32_t count);
+
+  // What Copy() would take.
+  [[nodiscard]] std::uint64_t CopyBytes() const;
+  // Throws std::bad_alloc, as the copy is as large as the lanes.
+  [[nodiscard]] LanesCopy Copy() const;
+  // The lanes go on from where they were when the copy was made. REQUIRES: copied from lanes of the
+  // same model, all of them (no `only_lane`).
+  void Restore(const LanesCopy& copy);
+  // As new: every lane begins with its first record; the memory is given back.
+  void Reset();
 
   static std::size_t BytesPerLane(const Model& model);
 
@@ -60,6 +87,10 @@ class Lanes {
   std::size_t bytes_ = 0;
   std::uint64_t first_lane_ = 0;
   std::byte* arena_ = nullptr;
+  // Which lanes came to life. Beside the arena, since even a look into a page that was never
+  // written maps it, and may cost it its place in a large page.
+  std::unique_ptr<std::uint8_t[]> touched_;
+  std::uint64_t room_ = 0;  // lanes
 };
 
 }  // namespace playload

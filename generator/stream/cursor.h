@@ -10,7 +10,7 @@
 
 #include <atomic>
 #include <cstdint>
-#include <vector>
+#include <memory>
 
 #include "generator/simulate/lanes.h"
 #include "generator/stream/snapshots.h"
@@ -24,28 +24,34 @@ class Cursor {
   Cursor(const StreamTables& tables, const Snapshots* snapshots);
 
   // False: out of memory; nothing else may be called then.
-  [[nodiscard]] bool ok() const { return lanes_.ok(); }
+  [[nodiscard]] bool ok() const { return lanes_.ok() && tile_ != nullptr; }
 
   // How many events must be simulated before batch `number` can be read: 0 when it is in the tile
-  // at hand.
+  // at hand, or the next one. Putting a snapshot back counts as the events that take as long.
   [[nodiscard]] std::uint64_t CostTo(std::uint64_t number) const;
 
   // Writes the records of a batch to `out` (room for kBatchEvents) and returns how many; 0 when the
   // stream ends before it. Ascending numbers are cheap, earlier ones begin again at a snapshot.
-  // Between large steps it asks `stop` (which may be null) and returns 0 once that is set.
+  // At least every 4,096 events that it skips it asks `stop` (which may be null), and returns 0
+  // once that is set: it is as new then.
   std::uint32_t Read(std::uint64_t number, Record* out, const std::atomic<bool>* stop);
 
   static std::uint64_t MemoryBytes(const StreamTables& tables);
 
  private:
+  [[nodiscard]] std::uint64_t CostAgain(std::uint64_t run) const;
+  bool GoTo(std::uint64_t run, const std::atomic<bool>* stop);
   void NextTile();
 
   const StreamTables& tables_;
   const Snapshots* const snapshots_;
   Lanes lanes_;
-  std::uint64_t tile_begin_ = 0, tile_end_ = 0;  // runs of the shard
-  std::uint64_t stride_ = 0;                     // records of a lane in the tile
-  std::vector<Record> tile_;                     // lane after lane
+  // Runs of the shard; the lanes have made exactly those before tile_end_.
+  std::uint64_t tile_begin_ = 0, tile_end_ = 0;
+  std::uint64_t grown_ =
+      kBatchRuns;             // runs of the next tile: few at first, so that one batch is cheap
+  std::uint64_t stride_ = 0;  // records of a lane in the tile
+  std::unique_ptr<Record[]> tile_;  // lane after lane
 };
 
 }  // namespace playload

@@ -1,12 +1,15 @@
 // Snapshots: copies of the lanes of a stream at places of the run, so that making events again need
 // not begin at the first one. A stream leaves them as it goes (StreamOptions::snapshots), evenly
-// spaced; when there are kMost of them, every other one is dropped and the spacing doubles. So any
-// place is at most two spacings, an eighth of the run, away from one.
+// spaced; when there are kMost of them, or most_bytes of memory are taken, every other one is
+// dropped and the spacing doubles. With room for kMost, any place of the run so far is at most an
+// eighth of it, or a tile of the stream, away from one.
 //
-// Threads: any. Memory: at most `most_bytes`; lanes larger than half of that leave none.
+// Threads: any; Take() by one at a time. Memory: at most `most_bytes`; lanes larger than half of
+// that leave none.
 
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <limits>
@@ -36,15 +39,23 @@ class Snapshots {
   // The run that Restore() would return.
   [[nodiscard]] std::uint64_t Nearest(std::uint64_t run) const;
 
+  // At most this is taken for lanes of that size.
+  [[nodiscard]] std::uint64_t MemoryBytes(std::uint64_t lanes_bytes) const {
+    return std::min(most_bytes_, kMost * lanes_bytes);
+  }
+
  private:
   struct Snapshot {
     std::uint64_t run;
     std::shared_ptr<const LanesCopy> lanes;
   };
+  void Thin();                                    // mutex held
+  const Snapshot* Find(std::uint64_t run) const;  // mutex held
   const std::uint64_t most_bytes_;
   mutable std::mutex mutex_;  // guards what follows
   std::uint64_t spacing_;
   std::uint64_t wanted_;
+  std::uint64_t bytes_ = 0;          // of all copies
   std::vector<Snapshot> snapshots_;  // ascending
 };
 

@@ -95,6 +95,7 @@ struct Stream::Impl {
   void Work();
   void SimulateLanes(std::uint64_t from, std::uint64_t to);
   void Encode(std::uint64_t number, Slot* slot, TimestampCursor& time);
+  void LeaveSnapshot(std::unique_lock<std::mutex>& lock);
   void NextTile();  // mutex held
   Batch* Take();    // mutex held
 
@@ -162,6 +163,10 @@ Status Stream::Impl::Start() {
     Batch& batch = slot.batch;
     batch.by_kind = options.by_kind;
     batch.runs.resize(kBatchRuns);
+    if (options.records) {
+      batch.records.resize(kBatchEvents);
+      continue;
+    }
     for (int k = 0; k < (options.by_kind ? kKinds : 1); ++k) {
       batch.buffers[static_cast<unsigned>(k)].resize(kBatchEvents * kMaxLine + kSlack);
     }
@@ -230,11 +235,23 @@ void Stream::Impl::Work() {
       --active;
       slot.ready = true;
       ready.notify_one();
-      if (next_batch * kBatchRuns >= tile_end && active == 0) NextTile();
+      if (next_batch * kBatchRuns >= tile_end && active == 0) {
+        if (options.snapshots != nullptr) LeaveSnapshot(lock);
+        NextTile();
+      }
     } else {
       work.wait(lock);
     }
   }
+}
+
+// Between two tiles: nothing can be claimed until the next one is there, so the lanes stand still
+// without the mutex, and the reader does not wait for the copy.
+void Stream::Impl::LeaveSnapshot(std::unique_lock<std::mutex>& lock) {
+  if (tile_end == layout.runs() || options.snapshots->wanted() > tile_end) return;
+  lock.unlock();
+  options.snapshots->Take(tile_end, lanes);
+  lock.lock();
 }
 
 void Stream::Impl::SimulateLanes(std::uint64_t from, std::uint64_t to) {
@@ -257,6 +274,7 @@ void Stream::Impl::Encode(std::uint64_t number, Slot* slot, TimestampCursor& tim
   DataflowEncoder::Output out{};
   for (unsigned k = 0; k < kKinds; ++k) out.begin[k] = out.end[k] = batch.buffers[k].data();
   out.events = options.index ? batch.events.data() : nullptr;
+  Record* copy = batch.records.data();
   Tally tally_now;
   std::uint64_t sum = 0;
   std::uint32_t total = 0;
@@ -277,7 +295,15 @@ void Stream::Impl::Encode(std::uint64_t number, Slot* slot, TimestampCursor& tim
     const auto count =
         static_cast<std::uint32_t>(std::min<std::uint64_t>(kRunLength, layout.end() - run.first));
     batch.runs[q - from] = run.first;
-    encoder.EncodeRun(records, count, run.lane, run.first, time, options.by_kind, &out);
+    if (options.records) {
+      std::memcpy(copy, records, count * sizeof(Record));
+      copy += count;
+      for (std::uint32_t n = 0; n < count; ++n) {
+        ++out.kinds[static_cast<unsigned>(KindOf(records[n].action))];
+      }
+    } else {
+      encoder.EncodeRun(records, count, run.lane, run.first, time, options.by_kind, &out);
+    }
     for (std::uint32_t n = 0; n < count; ++n) {
       std::uint64_t words[2];
       std::memcpy(words, &records[n], sizeof(words));
@@ -373,9 +399,10 @@ std::uint64_t Stream::MemoryBytes(const RunSpec& spec, const StreamOptions& opti
   }
   std::uint64_t batch = kBatchEvents * kMaxLine * (options.by_kind ? kKinds : 1);
   if (options.index) batch += kBatchEvents * sizeof(EventRef);
-  const std::uint64_t touched = std::min(layout.lanes(), layout.runs());
-  return touched * Lanes::BytesPerLane(model) + tile_runs * kRunLength * sizeof(Record) +
-         Slots(spec, options.threads) * batch;
+  if (options.records) batch = kBatchEvents * sizeof(Record);
+  const std::uint64_t lanes = std::min(layout.lanes(), layout.runs()) * Lanes::BytesPerLane(model);
+  return lanes + tile_runs * kRunLength * sizeof(Record) + Slots(spec, options.threads) * batch +
+         (options.snapshots == nullptr ? 0 : options.snapshots->MemoryBytes(lanes));
 }
 
 }  // namespace playload

@@ -41,10 +41,10 @@ class StampLog {
 
 struct StreamOptions {
   int threads = 1;
-  bool by_kind = false;        // Batch::by_kind
-  bool index = true;           // fill Batch::events
-  bool records = false;        // fill Batch::records instead: no lines, no index
-  StampLog* stamps = nullptr;  // REQUIRED when the spec says rate_max; outlives the stream
+  bool by_kind = false;            // Batch::by_kind
+  bool index = true;               // fill Batch::events
+  bool records = false;            // fill Batch::records instead: no lines, no index
+  StampLog* stamps = nullptr;      // REQUIRED when the spec says rate_max; outlives the stream
   Snapshots* snapshots = nullptr;  // copies of the lanes are left there; outlives the stream
 };
 
