@@ -1,6 +1,6 @@
 // The text of an HTTP/1.1 answer.
 //
-// Threads: pure functions and value types.
+// Threads: pure functions but for the clock of Date, and value types.
 
 #pragma once
 
@@ -11,6 +11,8 @@
 
 namespace playload {
 
+inline constexpr std::string_view kAllowedMethods = "GET, HEAD, OPTIONS";
+
 struct Response {
   int status = 200;
   std::string type;  // Content-Type; empty: there is no body
@@ -20,6 +22,7 @@ struct Response {
 
 // {"error":{"code":400,"parameter":"rate","message":"..."}}, without a newline at its end.
 // `parameter` empty: null. `message` is ASCII and never repeats more than 64 bytes of what came.
+// With the headers that belong to the status: Allow to 405, WWW-Authenticate to 401.
 Response ErrorResponse(int status, std::string_view parameter, std::string_view message);
 
 struct AnswerOptions {
