@@ -4,6 +4,8 @@
 #include <cassert>
 #include <iterator>
 
+#include "transports/intervals.h"
+
 namespace playload {
 namespace {
 
@@ -76,6 +78,27 @@ void Deliveries::Lost(Fate fate, Kind kind, Position position, const std::string
   }
 }
 
+void Deliveries::LostRange(Fate fate, const std::array<std::uint64_t, kKinds>& counts,
+                           const std::vector<PositionInterval>& intervals,
+                           const std::string& reason, bool coarse) {
+  assert(fate != Fate::kAcked);
+  std::uint64_t all = 0;
+  for (unsigned k = 0; k < kKinds; ++k) {
+    Add(fates_[static_cast<unsigned>(fate)], static_cast<Kind>(k), counts[k]);
+    all += counts[k];
+  }
+  const std::lock_guard lock(mutex_);
+  if (all > 0) reasons_[reason] += all;
+  coarse_ = coarse_ || coarse;
+  std::vector<PositionInterval>& ranges = ranges_[static_cast<unsigned>(fate)];
+  ranges.insert(ranges.end(), intervals.begin(), intervals.end());
+  ranges = Flatten(ranges);
+  while (ranges.size() > kMaxIntervals) {
+    JoinNearest(ranges);
+    coarse_ = true;
+  }
+}
+
 void Deliveries::Count(const std::string& what, std::uint64_t n) {
   const std::lock_guard lock(mutex_);
   counters_[what] += n;
@@ -83,11 +106,14 @@ void Deliveries::Count(const std::string& what, std::uint64_t n) {
 
 std::vector<PositionInterval> Deliveries::intervals(Fate fate) const {
   const std::lock_guard lock(mutex_);
+  const std::vector<PositionInterval>& ranges = ranges_[static_cast<unsigned>(fate)];
   std::vector<PositionInterval> out;
   const Intervals& intervals = lost_[static_cast<unsigned>(fate)];
-  out.reserve(intervals.size());
+  out.reserve(intervals.size() + ranges.size());
   for (const auto& [first, last] : intervals) out.push_back({first, last});
-  return out;
+  if (ranges.empty()) return out;
+  out.insert(out.end(), ranges.begin(), ranges.end());
+  return Flatten(out);
 }
 
 std::map<std::string, std::uint64_t> Deliveries::reasons() const {

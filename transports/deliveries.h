@@ -24,9 +24,13 @@ namespace playload {
 enum class Fate : std::uint8_t { kAcked, kFailed, kUnknown, kShed };
 inline constexpr int kFates = 4;
 
+inline constexpr std::uint8_t kAllKinds = (1u << kKinds) - 1;
+
 struct PositionInterval {
   Position first;
-  Position last;  // inclusive
+  Position last;                   // inclusive
+  std::uint8_t kinds = kAllKinds;  // bit k: speaks of events of kind k; never 0
+  friend bool operator==(const PositionInterval&, const PositionInterval&) = default;
 };
 
 class Deliveries {
@@ -50,6 +54,12 @@ class Deliveries {
   // Any thread. `reason` is counted in the summary.
   void Lost(Fate fate, Kind kind, Position position, const std::string& reason);
 
+  // Any thread: the same for many at once: `counts` events of the kinds, which lie in `intervals`
+  // (there, positions may be that are not this shard's). `coarse`: as coarse() below.
+  void LostRange(Fate fate, const std::array<std::uint64_t, kKinds>& counts,
+                 const std::vector<PositionInterval>& intervals, const std::string& reason,
+                 bool coarse);
+
   // Any thread: things worth counting that are not fates ("queue_full_ns", "producer_rebuilds",
   // "resent", "possible_duplicates", ...). They appear in summary.json under "counters".
   void Count(const std::string& what, std::uint64_t n);
@@ -59,10 +69,11 @@ class Deliveries {
     return Load(fates_[static_cast<unsigned>(f)], kind);
   }
 
-  // After the run: consistent copies.
+  // After the run: consistent copies. Intervals ascend and do not overlap.
   [[nodiscard]] std::vector<PositionInterval> intervals(Fate fate) const;
   [[nodiscard]] std::map<std::string, std::uint64_t> reasons() const;
   [[nodiscard]] std::map<std::string, std::uint64_t> counters() const;
+  // There were more intervals than are kept: they may hold acknowledged events too.
   [[nodiscard]] bool coarse() const;
   [[nodiscard]] const Histogram& latency_from_plan() const { return from_plan_; }
   [[nodiscard]] const Histogram& latency_from_send() const { return from_send_; }
@@ -83,8 +94,9 @@ class Deliveries {
   Histogram from_plan_;
   Histogram from_send_;
 
-  mutable std::mutex mutex_;                               // guards what follows
-  std::array<std::map<Position, Position>, kFates> lost_;  // first -> last, disjoint
+  mutable std::mutex mutex_;                                  // guards what follows
+  std::array<std::map<Position, Position>, kFates> lost_;     // first -> last, disjoint
+  std::array<std::vector<PositionInterval>, kFates> ranges_;  // of LostRange()
   std::map<std::string, std::uint64_t> reasons_;
   std::map<std::string, std::uint64_t> counters_;
   bool coarse_ = false;

@@ -1,6 +1,6 @@
 #include "generator/run/ledger.h"
 
-#include <limits>
+#include <algorithm>
 #include <numeric>
 
 #include "generator/run/json_file.h"
@@ -21,22 +21,56 @@ std::uint64_t Sum(const Numbers& numbers) {
   return std::accumulate(numbers.begin(), numbers.end(), std::uint64_t{0});
 }
 
+using Topics = std::array<std::string, kKinds>;
+
+// The kinds that the topics from the third item of an interval on name; 0 when they name none, one
+// twice, or another one.
+std::uint8_t ReadKinds(const dom::array& interval, const Topics& topics) {
+  if (interval.size() == 2) return kAllKinds;
+  std::uint8_t kinds = 0;
+  for (std::size_t i = 2; i < interval.size(); ++i) {
+    std::string_view name;
+    if (interval.at(i).get(name) != simdjson::SUCCESS) return 0;
+    const auto kind = std::find(topics.begin(), topics.end(), name) - topics.begin();
+    const unsigned bit = 1u << kind;
+    if (kind == kKinds || (kinds & bit) != 0) return 0;
+    kinds = static_cast<std::uint8_t>(kinds | bit);
+  }
+  return kinds;
+}
+
 std::vector<PositionInterval> ReadIntervals(JsonReader& reader, dom::object object,
-                                            const std::string& where, const char* key) {
+                                            const std::string& where, const char* key,
+                                            const Topics& topics) {
   std::vector<PositionInterval> intervals;
   for (const dom::element element : reader.Array(object, where, key)) {
-    dom::array pair;
-    std::uint64_t first = 0;
-    std::uint64_t last = 0;
-    if (element.get(pair) != simdjson::SUCCESS || pair.size() != 2 ||
-        pair.at(0).get(first) != simdjson::SUCCESS || pair.at(1).get(last) != simdjson::SUCCESS ||
-        first > last || (!intervals.empty() && first <= intervals.back().last)) {
+    dom::array array;
+    PositionInterval interval{};
+    if (element.get(array) != simdjson::SUCCESS || array.size() < 2 ||
+        array.at(0).get(interval.first) != simdjson::SUCCESS ||
+        array.at(1).get(interval.last) != simdjson::SUCCESS || interval.first > interval.last ||
+        (!intervals.empty() && interval.first <= intervals.back().last)) {
       reader.Fail("field '" + where + key + "' is not a list of ascending [first, last] positions");
       break;
     }
-    intervals.push_back({first, last});
+    interval.kinds = ReadKinds(array, topics);
+    if (interval.kinds == 0) {
+      reader.Fail("field '" + where + key + "' names other topics than this destination's");
+      break;
+    }
+    intervals.push_back(interval);
   }
   return intervals;
+}
+
+void WriteInterval(JsonText& json, const PositionInterval& interval, const Topics& topics) {
+  json.BeginArray();
+  json.Value(interval.first);
+  json.Value(interval.last);
+  for (std::size_t k = 0; k < kKinds && interval.kinds != kAllKinds; ++k) {
+    if ((interval.kinds >> k & 1) != 0) json.Value(topics[k]);
+  }
+  json.EndArray();
 }
 
 void ReadTopic(JsonReader& reader, dom::object topic, const std::string& where, std::size_t kind,
@@ -69,7 +103,8 @@ LedgerEntry ReadEntry(JsonReader& reader, dom::object object, const std::string&
   }
   const dom::object positions = reader.Object(object, where, "positions");
   for (std::size_t f = 1; f < kFates; ++f) {
-    entry.intervals[f] = ReadIntervals(reader, positions, where + "positions.", kFateNames[f]);
+    entry.intervals[f] =
+        ReadIntervals(reader, positions, where + "positions.", kFateNames[f], entry.topics);
   }
   return entry;
 }
@@ -138,10 +173,7 @@ std::string LedgerJson(const std::string& run_id, const std::vector<LedgerEntry>
       json.Key(kFateNames[f]);
       json.BeginArrayOnOneLine();
       for (const PositionInterval& interval : entry.intervals[f]) {
-        json.BeginArray();
-        json.Value(interval.first);
-        json.Value(interval.last);
-        json.EndArray();
+        WriteInterval(json, interval, entry.topics);
       }
       json.EndArray();
     }

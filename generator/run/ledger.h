@@ -1,5 +1,6 @@
 // ledger.json: what became of every event, per destination: counts per topic and fate, and the
-// positions of those that were not acknowledged, as intervals.
+// positions of those that were not acknowledged, as intervals; an interval that speaks of some
+// kinds only names their topics.
 //
 // Threads: pure functions and value types. Errors: kInvalid naming the file.
 

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
-#include <utility>
 
 #include "generator/verify/facts.h"
 
@@ -26,34 +25,38 @@ void AppendHead(OutputKind output, std::string_view key, std::string* lines) {
 }  // namespace
 
 Arrivals::Arrivals(const LedgerEntry& entry) {
-  for (std::size_t kind = 0; kind < kKinds; ++kind) sent_[kind] = entry.generated[kind] > 0;
-  for (const Fate fate : {Fate::kFailed, Fate::kShed, Fate::kUnknown}) {
-    const Arrival arrival =
-        fate == Fate::kUnknown || entry.coarse ? Arrival::kUnknown : Arrival::kNever;
-    for (const PositionInterval& i : entry.intervals[static_cast<unsigned>(fate)]) {
-      intervals_.push_back({i.first, i.last, arrival});
+  for (std::size_t kind = 0; kind < kKinds; ++kind) {
+    sent_[kind] = entry.generated[kind] > 0;
+    std::vector<Interval> all;
+    for (const Fate fate : {Fate::kFailed, Fate::kShed, Fate::kUnknown}) {
+      const Arrival arrival =
+          fate == Fate::kUnknown || entry.coarse ? Arrival::kUnknown : Arrival::kNever;
+      for (const PositionInterval& i : entry.intervals[static_cast<unsigned>(fate)]) {
+        if ((i.kinds >> kind & 1) != 0) all.push_back({i.first, i.last, arrival});
+      }
+    }
+    std::sort(all.begin(), all.end(),
+              [](const Interval& a, const Interval& b) { return a.first < b.first; });
+    // Intervals of a coarse ledger may overlap: they become one.
+    std::vector<Interval>& merged = intervals_[kind];
+    for (const Interval& i : all) {
+      if (!merged.empty() && i.first <= merged.back().last) {
+        merged.back().last = std::max(merged.back().last, i.last);
+        merged.back().arrival = Arrival::kUnknown;
+      } else {
+        merged.push_back(i);
+      }
     }
   }
-  std::sort(intervals_.begin(), intervals_.end(),
-            [](const Interval& a, const Interval& b) { return a.first < b.first; });
-  // Intervals of a coarse ledger may overlap: they become one.
-  std::vector<Interval> merged;
-  for (const Interval& i : intervals_) {
-    if (!merged.empty() && i.first <= merged.back().last) {
-      merged.back().last = std::max(merged.back().last, i.last);
-      merged.back().arrival = Arrival::kUnknown;
-    } else {
-      merged.push_back(i);
-    }
-  }
-  intervals_ = std::move(merged);
 }
 
 Arrival Arrivals::Of(const StreamEvent& event) const {
-  if (!sent_[static_cast<std::size_t>(event.kind)]) return Arrival::kNever;
-  const auto after = std::upper_bound(intervals_.begin(), intervals_.end(), event.position,
+  const auto kind = static_cast<std::size_t>(event.kind);
+  if (!sent_[kind]) return Arrival::kNever;
+  const std::vector<Interval>& intervals = intervals_[kind];
+  const auto after = std::upper_bound(intervals.begin(), intervals.end(), event.position,
                                       [](Position p, const Interval& i) { return p < i.first; });
-  if (after == intervals_.begin() || std::prev(after)->last < event.position) {
+  if (after == intervals.begin() || std::prev(after)->last < event.position) {
     return Arrival::kCertain;
   }
   return std::prev(after)->arrival;

@@ -41,7 +41,8 @@ class Arrivals {
     Arrival arrival;
   };
   std::array<bool, kKinds> sent_ = {true, true, true};
-  std::vector<Interval> intervals_;  // ascending; where two overlap, kUnknown comes of it
+  // By kind, ascending; where two overlap, kUnknown comes of it.
+  std::array<std::vector<Interval>, kKinds> intervals_;
 };
 
 // What one event causes: exactly one of a summary, a purchase's outputs, a server alert, or

@@ -8,36 +8,12 @@
 #include <map>
 #include <utility>
 
+#include "transports/intervals.h"
+
 namespace playload {
 namespace {
 
-struct Stretch {
-  Ordinal begin;
-  Ordinal end;  // exclusive
-};
-
-// Joins neighbours, those with the smallest gaps first, until about half of them are left.
-void JoinNearest(std::vector<Stretch>& stretches) {
-  std::sort(stretches.begin(), stretches.end(),
-            [](const Stretch& a, const Stretch& b) { return a.begin < b.begin; });
-  std::vector<Ordinal> gaps;
-  gaps.reserve(stretches.size());
-  for (std::size_t i = 1; i < stretches.size(); ++i) {
-    gaps.push_back(stretches[i].begin - stretches[i - 1].end);
-  }
-  const auto middle = gaps.begin() + static_cast<std::ptrdiff_t>(gaps.size() / 2);
-  std::nth_element(gaps.begin(), middle, gaps.end());
-  const Ordinal widest = *middle;
-  std::size_t last = 0;
-  for (std::size_t i = 1; i < stretches.size(); ++i) {
-    if (stretches[i].begin - stretches[last].end <= widest) {
-      stretches[last].end = stretches[i].end;
-    } else {
-      stretches[++last] = stretches[i];
-    }
-  }
-  stretches.resize(last + 1);
-}
+using Hole = Coverage::Hole;
 
 // The holes of one kind. The last of them has no end: it begins where nobody has been yet.
 class HolesOfKind {
@@ -45,7 +21,7 @@ class HolesOfKind {
   // Takes [from, to) out of the holes and calls `open(begin, end)` for each part that was in one.
   template <typename Open>
   void Take(Ordinal from, Ordinal to, std::size_t max_holes, const Open& open) {
-    if (from < end_of_last_ && !(from >= known_.begin && to <= known_.end)) [[unlikely]] {
+    if (from < end_of_last_ && (from < known_begin_ || to > known_end_)) [[unlikely]] {
       TakeOutOfHoles(from, to, open);
     }
     if (to > front_) {
@@ -62,11 +38,15 @@ class HolesOfKind {
 
   [[nodiscard]] bool coarse() const { return coarse_; }
 
-  // All holes before `end`, in any order; they may overlap.
-  void Copy(Ordinal end, std::vector<Stretch>* out) const {
-    for (const auto& [hole_end, begin] : holes_) out->push_back({begin, hole_end});
-    out->insert(out->end(), given_up_.begin(), given_up_.end());
-    if (front_ < end) out->push_back({front_, end});
+  // Appends all holes before `end`, in any order; they may overlap.
+  void Copy(Ordinal end, std::uint8_t kinds, std::vector<Hole>* out) const {
+    const auto add = [&](Ordinal begin, Ordinal hole_end) {
+      hole_end = std::min(hole_end, end);
+      if (begin < hole_end) out->push_back({begin, hole_end - 1, kinds});
+    };
+    for (const auto& [hole_end, begin] : holes_) add(begin, hole_end);
+    for (const Hole& hole : given_up_) add(hole.first, hole.last + 1);
+    add(front_, end);
   }
 
  private:
@@ -85,8 +65,8 @@ class HolesOfKind {
       hole = holes_.erase(hole);
     }
     // Nothing becomes a hole again, so what is known to be none stays so.
-    known_.begin = hole == holes_.begin() ? 0 : std::prev(hole)->first;
-    known_.end = hole == holes_.end() ? front_ : hole->second;
+    known_begin_ = hole == holes_.begin() ? 0 : std::prev(hole)->first;
+    known_end_ = hole == holes_.end() ? front_ : hole->second;
     end_of_last_ = holes_.empty() ? 0 : std::prev(holes_.end())->first;
   }
 
@@ -104,12 +84,13 @@ class HolesOfKind {
         ++hole;
         continue;
       }
-      given_up_.push_back({hole->second, hole->first});
+      given_up_.push_back({hole->second, hole->first - 1, kAllKinds});
       hole = holes_.erase(hole);
       --left;
     }
     end_of_last_ = holes_.empty() ? 0 : std::prev(holes_.end())->first;
     if (given_up_.size() > max_holes) {
+      given_up_ = Flatten(given_up_);
       JoinNearest(given_up_);
       coarse_ = true;
     }
@@ -117,10 +98,11 @@ class HolesOfKind {
 
   Ordinal front_ = 0;        // where the last hole begins
   Ordinal end_of_last_ = 0;  // end of the last but that one; 0: there is no other
-  Stretch known_{0, 0};      // no hole reaches into it: where somebody catches up just now
+  // No hole reaches into [known_begin_, known_end_): where somebody catches up just now.
+  Ordinal known_begin_ = 0, known_end_ = 0;
   // End -> begin: a client that reads its way through a hole moves the begin, in place.
   std::map<Ordinal, Ordinal> holes_;
-  std::vector<Stretch> given_up_;
+  std::vector<Hole> given_up_;
   bool coarse_ = false;
 };
 
@@ -213,43 +195,31 @@ bool Coverage::coarse() const {
                      [](const HolesOfKind& holes) { return holes.coarse(); });
 }
 
-std::vector<Coverage::Hole> Coverage::Holes(Ordinal end) const {
-  // Where a hole of a kind begins (+1) or ends (-1).
-  struct Edge {
-    Ordinal at;
-    unsigned kind;
-    int step;
-  };
-  std::vector<Edge> edges;
-  std::vector<Stretch> stretches;
-  for (unsigned k = 0; k < kKinds; ++k) {
-    stretches.clear();
-    impl_->holes[k].Copy(end, &stretches);
-    for (const Stretch& s : stretches) {
-      if (s.begin >= end) continue;
-      edges.push_back({s.begin, k, 1});
-      edges.push_back({std::min(s.end, end), k, -1});
-    }
-  }
-  std::sort(edges.begin(), edges.end(), [](const Edge& a, const Edge& b) { return a.at < b.at; });
+std::vector<Hole> Coverage::Holes(Ordinal end) const {
   std::vector<Hole> holes;
-  std::array<int, kKinds> depth{};
-  for (std::size_t i = 0; i < edges.size();) {
-    const Ordinal at = edges[i].at;
-    for (; i < edges.size() && edges[i].at == at; ++i) depth[edges[i].kind] += edges[i].step;
-    std::uint8_t kinds = 0;
-    for (unsigned k = 0; k < kKinds; ++k) {
-      if (depth[k] > 0) kinds = static_cast<std::uint8_t>(kinds | 1u << k);
-    }
-    if (kinds == 0) continue;
-    const Ordinal last = edges[i].at - 1;  // what is open is closed later
-    if (!holes.empty() && holes.back().kinds == kinds && holes.back().last + 1 == at) {
-      holes.back().last = last;
-    } else {
-      holes.push_back({at, last, kinds});
-    }
+  for (unsigned k = 0; k < kKinds; ++k) {
+    impl_->holes[k].Copy(end, static_cast<std::uint8_t>(1u << k), &holes);
   }
-  return holes;
+  return Flatten(holes);
+}
+
+void TellShed(const Coverage& coverage, const Layout& layout, Ordinal end, Deliveries* deliveries) {
+  std::array<std::uint64_t, kKinds> counts{};
+  std::uint8_t kinds = 0;
+  for (unsigned k = 0; k < kKinds; ++k) {
+    const auto kind = static_cast<Kind>(k);
+    counts[k] = deliveries->generated(kind);
+    for (unsigned f = 0; f < kFates; ++f) counts[k] -= deliveries->fate(static_cast<Fate>(f), kind);
+    if (counts[k] > 0) kinds = static_cast<std::uint8_t>(kinds | 1u << k);
+  }
+  if (kinds == 0) return;
+  std::vector<PositionInterval> intervals;
+  for (const Hole& hole : coverage.Holes(end)) {
+    const auto of_kinds = static_cast<std::uint8_t>(hole.kinds & kinds);
+    if (of_kinds == 0) continue;
+    intervals.push_back({layout.PositionOf(hole.first), layout.PositionOf(hole.last), of_kinds});
+  }
+  deliveries->LostRange(Fate::kShed, counts, intervals, "handed to no client", coverage.coarse());
 }
 
 }  // namespace playload

@@ -50,12 +50,17 @@ class Coverage {
     std::uint8_t kinds;
   };
   [[nodiscard]] std::vector<Hole> Holes(Ordinal end) const;
-  // So many holes were given up that some of these were joined: holes may have acked events too.
+  // So many holes were given up that some of these were joined: holes may hold acked events too.
   [[nodiscard]] bool coarse() const;
 
  private:
   struct Impl;
   std::unique_ptr<Impl> impl_;
 };
+
+// Tells what of the events before `end`, all that were generated, was handed to nobody as shed:
+// generated = acked + shed afterwards. In a shard the positions from the first to the last of a
+// hole are also those of other shards between them; of these no event is this run's.
+void TellShed(const Coverage& coverage, const Layout& layout, Ordinal end, Deliveries* deliveries);
 
 }  // namespace playload
