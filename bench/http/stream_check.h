@@ -90,8 +90,29 @@ class StreamCheck {
     return done;
   }
 
+  // An event of the plain form "data: {...}\nid: N\n\n" at the front of `bytes`: its size; 0 when
+  // it is anything else, or not all there. Nearly all are of it, and this is a third of the time.
+  std::size_t TakePlain(std::string_view bytes) {
+    if (!bytes.starts_with("data: {")) return 0;
+    const void* found = std::memchr(bytes.data(), '\n', bytes.size());
+    if (found == nullptr) return 0;
+    const char* at = static_cast<const char*>(found);
+    const char* const end = bytes.data() + bytes.size();
+    if (at[-1] != '}' || end - at < 8 || std::memcmp(at + 1, "id: ", 4) != 0) return 0;
+    at += 5;
+    std::uint64_t id = 0;
+    const char* const digits = at;
+    while (at != end && *at >= '0' && *at <= '9') id = id * 10 + static_cast<unsigned>(*at++ - '0');
+    if (at == digits || at - digits > 18 || end - at < 2 || at[0] != '\n' || at[1] != '\n')
+      return 0;
+    Numbered(id);
+    return static_cast<std::size_t>(at + 2 - bytes.data());
+  }
+
   std::size_t TakeSse(std::string_view bytes) {
-    std::size_t done = 0, at = 0;
+    std::size_t done = 0;
+    while (const std::size_t size = TakePlain(bytes.substr(done))) done += size;
+    std::size_t at = done;
     Lines lines;
     while (const void* found = std::memchr(bytes.data() + at, '\n', bytes.size() - at)) {
       const auto end = static_cast<std::size_t>(static_cast<const char*>(found) - bytes.data());
@@ -99,10 +120,12 @@ class StreamCheck {
         Event(lines);
         lines = Lines();
         done = end + 1;
+        while (const std::size_t size = TakePlain(bytes.substr(done))) done += size;
+        at = done;
       } else {
         Line(bytes.substr(at, end - at), &lines);
+        at = end + 1;
       }
-      at = end + 1;
     }
     return done;
   }
@@ -140,8 +163,11 @@ class StreamCheck {
       ++faults_.malformed;
       return;
     }
+    Numbered(lines.id);
+  }
+
+  void Numbered(std::uint64_t id) {
     ++events_;
-    const std::uint64_t id = lines.id;
     if (gap_next_ != 0) {
       // A filter may leave out the event that the gap names.
       if (whole_ ? id != gap_next_ : id < gap_next_) ++faults_.gap;
