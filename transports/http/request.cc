@@ -594,8 +594,10 @@ Request RequestReader::Read(std::string_view head) {
   const auto route = std::ranges::find(kRoutes, parsed.path, &Route::path);
   const bool found = route != kRoutes.end();
   const bool options = parsed.method == "OPTIONS";
+  // The index is the same for everybody: it asks for the token, and shows nothing without.
   const bool free = options || (found && route->endpoint == Endpoint::kPage &&
-                                (route->page == Page::kHealth || route->page == Page::kReady));
+                                (route->page == Page::kHealth || route->page == Page::kReady ||
+                                 route->page == Page::kIndex));
   if (!settings_.token.empty() && !free &&
       !IsAuthorized(parser_->One("Authorization"), settings_.token)) {
     out.what = ErrorResponse(401, "", "this server wants Authorization: Bearer and its token");
