@@ -1,8 +1,8 @@
 """What the project's text files may contain.
 
-ASCII, lines without trailing blanks or tabs (Go's sources apart: its formatter sets them), a newline at the end, C++ headers
-with one `#pragma once`, nothing left to do, no path that exists on one machine only, and no host
-but those that are meant to be read by people or are examples.
+ASCII, lines without trailing blanks or tabs (Go's formatter sets some), a newline at the end, C++
+headers with one `#pragma once`, nothing left to do, no path that exists on one machine only, and
+no host but those that are meant to be read by people or are examples.
 
 Usage: text_test.py ROOT
 """
