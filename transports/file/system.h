@@ -1,6 +1,6 @@
-// The operating system's errors and clock, as the transports here need them.
+// The operating system's errors, as the transports here need them.
 //
-// Threads: pure functions; the clock may be read by any thread.
+// Threads: pure functions.
 
 #pragma once
 
@@ -8,14 +8,9 @@
 #include <string>
 
 #include "generator/base/status.h"
+#include "generator/base/system.h"
 
 namespace playload {
-
-// Nanoseconds of the steady clock.
-std::int64_t SteadyNow();
-
-// "No space left on device (ENOSPC)", in English whatever the locale.
-std::string ErrnoText(int number);
 
 // Creating a file or folder failed: kDestination when the place is fit but failed us (full, over a
 // quota, broken), kInvalid when another place must be named.

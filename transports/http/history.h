@@ -38,6 +38,9 @@ class History {
   // that was asked for stays until it was given out once. REQUIRES: the stream has such a block.
   BlockRef Get(std::uint64_t number, std::uint32_t ahead);
 
+  // Blocks made so far. Any thread.
+  [[nodiscard]] std::uint64_t made() const;
+
   // Not ok when a cursor could not be made: out of memory.
   [[nodiscard]] bool ok() const;
 

@@ -1,9 +1,10 @@
 // HttpTransport: `--to http://ADDRESS:PORT` and `playload serve`. The destination is whoever reads:
 // what is offered is released at once, and handed to every stream client that has come so far. It
-// is never full, but under `rate max`: there the fastest reader is the pace, and without a reader the
-// run waits.
+// is never full where there is a plan. Without one (`rate max`, the virtual clock) the fastest
+// reader is the pace, and with no reader the run waits.
 //
-// An event is acked when it was handed whole to at least one client's socket, and shed, at the end, when it was to none.
+// An event is acked when it was handed whole to at least one client's socket, and shed, at the end,
+// when it was to none.
 //
 // Threads: as transport.h says; Begin() by the same sender thread, between Open() and the first
 // Offer(). Makes the reactor's thread (reactor.h), which also completes.
@@ -32,11 +33,12 @@ class HttpTransport final : public Transport {
   [[nodiscard]] bool needs_index() const override { return false; }
   [[nodiscard]] bool wants_records() const override { return true; }
 
-  // Binds and listens, and answers /healthz from then on. kCannotListen when the address cannot be had.
+  // Binds and listens, and answers /healthz from then on. kCannotListen when the address cannot be
+  // had.
   Status Open(const std::atomic<bool>& stop) override;
 
-  // The run's clock is set: `spec` is final, `zero_ns` is its start on the steady clock. `stamps` (rate max, else null)
-  // outlives this. kInternal: out of memory.
+  // The run's clock is set: `spec` is final, `zero_ns` is its start on the steady clock. `stamps`
+  // (rate max, else null) outlives this. kInternal: out of memory.
   Status Begin(const RunSpec& spec, std::int64_t zero_ns, StampLog* stamps);
   // Where the stream is to leave copies of its lanes. REQUIRES: Begin() was ok.
   [[nodiscard]] Snapshots* snapshots();
@@ -49,8 +51,9 @@ class HttpTransport final : public Transport {
   // Clients are still served. Streams stay open and idle, or end, as --at-end says.
   void End(bool complete);
 
-  // Waits until every client without a rate of its own that was there has got what was released, as far as it takes
-  // it; then ends all connections in order, each after the event in hand, and tells what was handed to nobody as shed.
+  // Waits until every client without a rate of its own that was there has got what was released, as
+  // far as it takes it; then ends all connections in order, each after the event in hand, and tells
+  // what was handed to nobody as shed.
   Status Flush(std::chrono::steady_clock::time_point deadline,
                const std::atomic<bool>& hurry) override;
   Status Close() override;

@@ -1,0 +1,20 @@
+// What the operating system says, in our words.
+//
+// Threads: any.
+
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+namespace playload {
+
+// Nanoseconds of the steady clock.
+std::int64_t SteadyNow();
+// Nanoseconds since 1970, UTC.
+std::int64_t UtcNow();
+
+// "No space left on device (ENOSPC)", in English whatever the locale.
+std::string ErrnoText(int number);
+
+}  // namespace playload
