@@ -19,8 +19,8 @@ using Ordinal = std::uint64_t;
 
 struct Block {
   std::uint64_t number = 0;
-  std::uint32_t count = 0;      // kBatchEvents but for the stream's last
-  std::int64_t stamp_ns = -1;   // rate max: UTC instant of all its events
+  std::uint32_t count = 0;     // kBatchEvents but for the stream's last
+  std::int64_t stamp_ns = -1;  // rate max: UTC instant of all its events
   std::array<Record, kBatchEvents> records;
 };
 

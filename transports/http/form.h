@@ -18,9 +18,9 @@ enum class StreamFormat : std::uint8_t {
 
 struct Form {
   StreamFormat format = StreamFormat::kSse;
-  bool named = false;       // SSE only
-  bool envelope = false;    // {"key":"<Kafka key>","event":<json>}
-  std::uint8_t kinds = 7;   // bit k: kind k is wanted; never 0
+  bool named = false;      // SSE only
+  bool envelope = false;   // {"key":"<Kafka key>","event":<json>}
+  std::uint8_t kinds = 7;  // bit k: kind k is wanted; never 0
 
   static constexpr unsigned kIds = 128;
   [[nodiscard]] unsigned id() const {

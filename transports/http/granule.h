@@ -20,11 +20,11 @@ inline constexpr std::uint32_t kGranuleEvents = kGranuleRuns * kRunLength;
 
 struct Granule {
   std::uint32_t references = 0;
-  std::uint32_t size = 0;      // bytes
-  Ordinal first = 0;           // ordinal of the granule's first event, wanted or not
-  std::uint8_t slots = 0;      // events of the stream in it, wanted or not: 64 but at the end
-  std::uint8_t count = 0;      // of the kinds that the form wants
-  std::uint8_t form = 0;       // Form::id()
+  std::uint32_t size = 0;  // bytes
+  Ordinal first = 0;       // ordinal of the granule's first event, wanted or not
+  std::uint8_t slots = 0;  // events of the stream in it, wanted or not: 64 but at the end
+  std::uint8_t count = 0;  // of the kinds that the form wants
+  std::uint8_t form = 0;   // Form::id()
   // For wanted event e: where its bytes end, its slot (ordinal - first), its kind.
   std::uint32_t ends[kGranuleEvents];
   std::uint8_t slot[kGranuleEvents];

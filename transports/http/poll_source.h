@@ -34,8 +34,8 @@ class PollSource {
   PollSource(const PollSource&) = delete;
   PollSource& operator=(const PollSource&) = delete;
 
-  // Replaces *out by the next `count` events of the kind and returns true; or false when they are not at hand yet,
-  // and `ready` is called later. REQUIRES: 1 <= count <= kMostAtOnce.
+  // Replaces *out by the next `count` events of the kind and returns true; or false when they are
+  // not at hand yet, and `ready` is called later. REQUIRES: 1 <= count <= kMostAtOnce.
   bool Take(Kind kind, std::uint32_t count, std::vector<PolledEvent>* out);
 
   // Events handed out so far, and one past the position of the last; reactor, and any after it.

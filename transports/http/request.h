@@ -1,7 +1,8 @@
 // What a request asks for, typed. The head is parsed by cpp-httplib, which sees only what the guard
 // has passed; everything it found is checked here against the documented parameters.
 //
-// Threads: RequestReader belongs to one thread. Errors: none leave; a bad request becomes a Refusal.
+// Threads: RequestReader belongs to one thread. Errors: none leave; a bad request becomes a
+// Refusal.
 
 #pragma once
 
@@ -24,8 +25,8 @@ struct StreamRequest {
   Form form;
   // Of Last-Event-ID, else of ?after=: the client has the events up to this sequence number.
   std::optional<std::uint64_t> after;
-  std::uint64_t limit = 0;            // ?limit=; 0: none
-  std::int64_t interval_ps = 0;       // ?rate=R: 10^12 / R picoseconds between two events; 0: none
+  std::uint64_t limit = 0;       // ?limit=; 0: none
+  std::int64_t interval_ps = 0;  // ?rate=R: 10^12 / R picoseconds between two events; 0: none
 };
 
 // GET /player_event, /purchase_event, /server_metric.

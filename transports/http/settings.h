@@ -41,9 +41,9 @@ struct HttpSettings {
   std::uint32_t max_per_address = 0;       // 0: all of them on a loopback bind, else 1,024
   std::chrono::milliseconds head_timeout{5'000};   // from accept, or from the first byte of a head
   std::chrono::milliseconds idle_timeout{60'000};  // between two requests of a connection
-  std::chrono::milliseconds keep_alive{15'000};    // an SSE comment after this long without an event
-  std::string scenario;  // shown on the page
-  SchemaOptions events;  // what /openapi.json says of the events
+  std::chrono::milliseconds keep_alive{15'000};  // an SSE comment after this long without an event
+  std::string scenario;                          // shown on the page
+  SchemaOptions events;                          // what /openapi.json says of the events
 };
 
 }  // namespace playload

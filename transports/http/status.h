@@ -24,30 +24,30 @@ const char* GapReasonName(GapReason reason);
 struct ServerStatus {
   std::string scenario;
   std::uint64_t seed = 0;
-  std::int64_t start_ns = 0;  // UTC, of the plan
-  bool begun = false;         // the run's clock is set: ready
-  bool ended = false;         // every event of the run is released
-  bool paced = true;          // else rate max
-  double planned_rate = 0;    // events/s, now; 0 when not paced
-  double released_rate = 0;   // events/s over the last seconds
-  std::uint64_t head = 0;     // sequence number of the latest released event; 0: none
-  std::int64_t behind_ns = 0; // the latest release after its planned instant
+  std::int64_t start_ns = 0;   // UTC, of the plan
+  bool begun = false;          // the run's clock is set: ready
+  bool ended = false;          // every event of the run is released
+  bool paced = true;           // else rate max
+  double planned_rate = 0;     // events/s, now; 0 when not paced
+  double released_rate = 0;    // events/s over the last seconds
+  std::uint64_t head = 0;      // sequence number of the latest released event; 0: none
+  std::int64_t behind_ns = 0;  // the latest release after its planned instant
   std::array<std::uint64_t, kKinds> released{};  // events of each kind
   std::array<std::uint64_t, kKinds> acked{};     // handed to one client at least
   std::array<std::string, kKinds> latest;        // the latest released event of each kind; "" none
 
   // Streams.
-  std::array<std::uint64_t, kFormats> streams{};         // open now, by StreamFormat
-  std::array<std::uint64_t, kFormats> stream_events{};   // handed out, over all clients
+  std::array<std::uint64_t, kFormats> streams{};        // open now, by StreamFormat
+  std::array<std::uint64_t, kFormats> stream_events{};  // handed out, over all clients
   std::array<std::uint64_t, kFormats> stream_bytes{};
   std::array<std::uint64_t, kGapReasons> gaps{};
-  std::uint64_t missed = 0;             // events in gaps
+  std::uint64_t missed = 0;  // events in gaps
   std::uint64_t slow_closed = 0;
-  std::uint64_t streams_behind = 0;     // clients that are more than a second behind the head
-  ClientSessions clients;               // of the page: the open ones, at most 100
+  std::uint64_t streams_behind = 0;  // clients that are more than a second behind the head
+  ClientSessions clients;            // of the page: the open ones, at most 100
 
   // Polled endpoints, by kind.
-  std::array<std::uint64_t, kKinds> polls{};        // answers
+  std::array<std::uint64_t, kKinds> polls{};  // answers
   std::array<std::uint64_t, kKinds> polled_events{};
 
   // Connections and requests.
