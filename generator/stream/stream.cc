@@ -72,6 +72,11 @@ std::vector<std::int64_t> StampLog::stamps() const {
   return stamps_;
 }
 
+std::uint64_t StampLog::size() const {
+  const std::lock_guard lock(mutex_);
+  return stamps_.size();
+}
+
 struct Stream::Impl {
   struct Slot {
     Batch batch;

@@ -32,6 +32,8 @@ class StampLog {
   explicit StampLog(std::vector<std::int64_t> recorded) : stamps_(std::move(recorded)) {}
   std::int64_t At(std::uint64_t batch);
   [[nodiscard]] std::vector<std::int64_t> stamps() const;
+  // Batches that have been stamped.
+  [[nodiscard]] std::uint64_t size() const;
 
  private:
   std::function<std::int64_t()> clock_;  // empty when recorded

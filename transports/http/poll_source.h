@@ -27,6 +27,7 @@ class PollSource {
  public:
   static constexpr std::uint32_t kMostAtOnce = 10'000;
   static constexpr std::uint32_t kMostAhead = 2 * kMostAtOnce;
+  static constexpr std::uint64_t kMostBarren = std::uint64_t{1} << 26;  // 2 s of work
 
   // `tables` outlives it; its spec's end is not looked at.
   PollSource(const StreamTables& tables, std::function<void()> ready);
@@ -37,6 +38,9 @@ class PollSource {
   // Replaces *out by the next `count` events of the kind and returns true; or false when they are
   // not at hand yet, and `ready` is called later. REQUIRES: 1 <= count <= kMostAtOnce.
   bool Take(Kind kind, std::uint32_t count, std::vector<PolledEvent>* out);
+  // The scenario has no more events of the kind: there was none in kMostBarren events. Take() gives
+  // what was found before, and then false for good.
+  [[nodiscard]] bool dry(Kind kind) const;
 
   // Events handed out so far, and one past the position of the last; reactor, and any after it.
   [[nodiscard]] std::array<std::uint64_t, kKinds> handed() const;
