@@ -28,7 +28,7 @@ Response ErrorResponse(int status, std::string_view parameter, std::string_view 
 struct AnswerOptions {
   bool head = false;  // Content-Length as for GET, no body
   bool keep_alive = false;
-  std::string_view origin;  // Access-Control-Allow-Origin, with Vary: Origin; empty: none
+  std::string_view origin = {};  // Access-Control-Allow-Origin, with Vary: Origin; empty: none
 };
 
 // Status line, headers (Date, Content-Type, Content-Length but for 204 and 304, Connection,
