@@ -20,12 +20,15 @@ def main() -> None:
     url, log_path = sys.argv[1:3]
     last = sys.argv[3] if len(sys.argv) > 3 else ""
     timeout = httpx.Timeout(CONNECT_SECONDS, read=None)
-    with open(log_path, "ab", buffering=0) as log, httpx.Client(timeout=timeout, trust_env=False) as client:
+    client = httpx.Client(timeout=timeout, trust_env=False)
+    with open(log_path, "ab", buffering=0) as log:
         while True:
             headers = {"Last-Event-ID": last} if last else {}
             try:
                 with httpx_sse.connect_sse(client, "GET", url, headers=headers) as source:
                     for event in source.iter_sse():
+                        if not event.data:
+                            continue  # it makes events of `retry:` and of comments too
                         if event.event == "gap":
                             row: dict[str, object] = {"gap": event.data}
                         else:
