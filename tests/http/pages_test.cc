@@ -309,8 +309,8 @@ void CheckAgainst(dom::element root, dom::object schema, dom::element value,
                   const std::string& where) {
   CAPTURE(where);
   if (schema["$ref"].error() == simdjson::SUCCESS) {
-    std::string path(std::string_view(schema["$ref"]).substr(1));
-    CheckAgainst(root, root.at_pointer(path), value, where);
+    const std::string_view reference = schema["$ref"];
+    CheckAgainst(root, root.at_pointer(reference.substr(1)), value, where);
     return;
   }
   dom::object properties;
