@@ -21,11 +21,7 @@ struct HeadCase {
 };
 
 inline std::vector<HeadCase> HeadCases() {
-  using State = HeadCheck::State;
-  constexpr State kIncomplete = State::kIncomplete;
-  constexpr State kWhole = State::kWhole;
-  constexpr State kRefused = State::kRefused;
-  constexpr State kForeign = State::kForeign;
+  using enum HeadCheck::State;
   const std::string host = "Host: a\r\n";
   const auto get = [](const std::string& target, const std::string& headers) {
     return "GET " + target + " HTTP/1.1\r\n" + headers + "\r\n";

@@ -10,6 +10,8 @@
 #include <cassert>
 #include <cstring>
 #include <span>
+#include <string>
+#include <tuple>
 #include <utility>
 
 #include "generator/base/text.h"
@@ -540,10 +542,11 @@ OrRefusal<StreamRequest> ReadStream(const Params& params, const Wishes& wishes) 
     if (!accepted.format) {
       return NotAcceptable("text/event-stream, application/x-ndjson, application/json");
     }
-    if (accepted.named) format = accepted.format;
+    // Fluvio's connector says */* and cannot read SSE.
+    if (accepted.named || !IsFluvio(wishes.user_agent)) format = accepted.format;
   }
-  if (!format && IsFluvio(wishes.user_agent)) format = StreamFormat::kNdjson;
-  stream.form.format = format.value_or(StreamFormat::kSse);
+  if (!format) format = IsFluvio(wishes.user_agent) ? StreamFormat::kNdjson : StreamFormat::kSse;
+  stream.form.format = *format;
   if (stream.form.named && stream.form.format != StreamFormat::kSse) {
     return BadParameter(
         "events", "only SSE has names of events; this request asks for " +
