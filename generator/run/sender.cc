@@ -24,7 +24,7 @@ void AddKinds(const Batch& batch, std::uint32_t from, std::uint32_t to,
     return;
   }
   for (std::uint32_t i = from; i < to; ++i) {
-    ++(*kinds)[static_cast<std::size_t>(batch.events[i].kind)];
+    ++(*kinds)[static_cast<std::size_t>(batch.kind(i))];
   }
 }
 
