@@ -32,6 +32,8 @@ Status RunCommandLine(const std::vector<std::string>& words, const char* const* 
 
 const CommandSyntax& RunSyntax();
 Status RunCommand(const Flags& flags, const Invocation& invocation);
+const CommandSyntax& ServeSyntax();
+Status ServeCommand(const Flags& flags, const Invocation& invocation);
 const CommandSyntax& PlanSyntax();
 Status PlanCommand(const Flags& flags, const Invocation& invocation);
 const CommandSyntax& VerifySyntax();

@@ -45,7 +45,13 @@ std::uint64_t MemoryOf(const RunSetup& setup) {
   std::uint64_t bytes = 0;
   for (const Address& address : run.to) {
     options.by_kind = address.scheme == Address::Scheme::kFile;
+    options.records = address.scheme == Address::Scheme::kHttp;
     bytes += Stream::MemoryBytes(run.spec, options);
+    if (address.scheme == Address::Scheme::kHttp) {
+      HttpSettings http = run.destinations.http;
+      http.listen = address.http;
+      bytes += HttpTransport::MemoryBytes(run.spec, http);
+    }
     if (address.scheme == Address::Scheme::kKafka) {
       bytes += run.destinations.kafka.QueueMemoryBytes(kEventBytes);
     }

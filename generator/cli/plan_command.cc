@@ -226,7 +226,7 @@ std::string Json(const RunSetup& setup, const Forecast& forecast) {
 }  // namespace
 
 Status PlanCommand(const Flags& flags, const Invocation& invocation) {
-  const Result<RunSetup> setup = ReadRunSetup(flags, invocation.environment, true);
+  const Result<RunSetup> setup = ReadRunSetup(flags, invocation.environment, SetupOf::kPlan);
   if (!setup) return setup.error();
   if (Status s = CheckMemory(*setup); !s.ok()) return s;
   const Result<Forecast> forecast = MakeForecast(*setup);

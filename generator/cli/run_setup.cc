@@ -8,6 +8,7 @@
 #include <thread>
 
 #include "generator/base/text.h"
+#include "generator/cli/http_flags.h"
 #include "generator/pace/plan.h"
 #include "generator/run/spec_text.h"
 #include "personas/load.h"
@@ -20,12 +21,19 @@ namespace {
 constexpr std::int64_t kNsPerSecond = 1'000'000'000;
 constexpr std::uint64_t kMaxThreads = 1'024;
 constexpr std::uint64_t kMaxShards = 1'000'000;
+// Of `serve`.
+constexpr const char* kServedScenario = "fraud-and-overload";
+constexpr std::int64_t kServedMilliRate = 100'000;
+constexpr const char* kServedAt = "127.0.0.1:8000";
+// Below the 10 s after which some who send SIGTERM send SIGKILL.
+constexpr std::int64_t kServeDrainNs = 5 * kNsPerSecond;
 
 std::vector<Flag> RunFlags() {
-  return {
+  std::vector<Flag> flags = {
       {"to", "DESTINATION",
        "where the events go: kafka://HOST:PORT[,HOST:PORT], kafka://embedded (a broker inside this "
-       "process), file:DIR, stdout, null; repeat it for several",
+       "process), http://ADDRESS:PORT (served there), file:DIR, stdout, null; repeat it for "
+       "several",
        true},
       {"rate", "RATE",
        "events per second: 500, 20k, 1.5M, 0.5, or max; default: the scenario's plan"},
@@ -57,9 +65,33 @@ std::vector<Flag> RunFlags() {
       {"run-dir", "DIR", "the run's own folder (default: playload-runs/<run id>)"},
       {"pipeline", "", "run the reference pipeline beside it, on the same Kafka"},
       {"verify", "", "verify what the pipeline puts out, live; exit code 99 if it is wrong"},
-      {"hold", "TIME", "keep the embedded Kafka up this long after the run"},
+      {"hold", "TIME", "keep the embedded Kafka and http:// up this long after the run"},
       {"quiet", "", "no progress"},
   };
+  const std::vector<Flag> http = HttpFlags();
+  flags.insert(flags.end() - 1, http.begin(), http.end());
+  return flags;
+}
+
+std::vector<Flag> ServeFlags() {
+  std::vector<Flag> flags = {
+      {"listen", "ADDRESS:PORT",
+       "where to serve (default: 127.0.0.1:8000); port 0 takes a free one"},
+      {"rate", "RATE",
+       "events per second: 500, 20k, 1.5M, 0.5, or max; default: 100, whatever the scenario's "
+       "plan"},
+      {"duration", "TIME", "length of the run: 90s, 10m, 30d; default: without end"},
+      {"drain-timeout", "TIME", "how long to wait for slow readers at the end (default: 5s)"},
+  };
+  for (const Flag& flag : RunFlags()) {
+    // What is about other destinations, or stands above.
+    static const std::set<std::string_view> kOthers = {
+        "to",     "rate",          "duration", "player",       "type",
+        "topic",  "create-topics", "kafka",    "kafka-config", "connect-timeout",
+        "verify", "drain-timeout", "compress", "pipeline",     "hold"};
+    if (!kOthers.contains(flag.name)) flags.push_back(flag);
+  }
+  return flags;
 }
 
 std::uint64_t DrawSeed() {
@@ -138,7 +170,7 @@ Status CheckPersonasUsed(const Flags& flags, const std::vector<Persona>& persona
 }
 
 // Players and rate change the scenario itself, so that the manifest's text says what was run.
-Status ApplyToScenario(const Flags& flags, RunSpec* spec) {
+Status ApplyToScenario(const Flags& flags, SetupOf command, RunSpec* spec) {
   Scenario& scenario = spec->scenario;
   bool changed = false;
   if (flags.Has("players")) {
@@ -157,6 +189,9 @@ Status ApplyToScenario(const Flags& flags, RunSpec* spec) {
       scenario.plan = {Stage{*rate, *rate, 0}};
       changed = true;
     }
+  } else if (command == SetupOf::kServe) {
+    scenario.plan = {Stage{kServedMilliRate, kServedMilliRate, 0}};
+    changed = true;
   }
   // What the loader would refuse in a file is refused here too, in its words.
   if (changed) {
@@ -193,13 +228,13 @@ Status ReadClock(const Flags& flags, bool* start_given, RunSpec* spec) {
   return {};
 }
 
-Status ReadEnd(const Flags& flags, RunSpec* spec) {
+Status ReadEnd(const Flags& flags, SetupOf command, RunSpec* spec) {
   std::int64_t duration = 0;
   if (flags.Has("duration")) {
     const Result<std::int64_t> given = ReadDuration(flags, "duration", 1, 0);
     if (!given) return given.error();
     duration = *given;
-  } else if (!flags.Has("events")) {
+  } else if (!flags.Has("events") && command != SetupOf::kServe) {
     duration = spec->scenario.duration_ns;
   }
   if (flags.Has("events")) {
@@ -213,8 +248,10 @@ Status ReadEnd(const Flags& flags, RunSpec* spec) {
     spec->end = std::min(spec->end, Plan(spec->scenario.plan).DueBefore(duration));
   }
   if (spec->clock == Clock::kVirtual && spec->end == RunSpec::kNoEnd) {
-    return Invalid("--clock virtual never waits, so it needs an end: --duration or --events (" +
-                   Quoted(spec->scenario.name) + " has no duration of its own)");
+    return Invalid("--clock virtual never waits, so it needs an end: --duration or --events" +
+                   (command == SetupOf::kServe
+                        ? ""
+                        : " (" + Quoted(spec->scenario.name) + " has no duration of its own)"));
   }
   return {};
 }
@@ -239,17 +276,18 @@ Status ReadForms(const Flags& flags, RunSpec* spec) {
   return {};
 }
 
-Status ReadSpec(const Flags& flags, RunSetup* setup) {
+Status ReadSpec(const Flags& flags, SetupOf command, RunSetup* setup) {
   RunSpec& spec = setup->run.spec;
   const Result<std::vector<Persona>> personas = ReadPersonas(flags);
   if (!personas) return personas.error();
-  Result<Scenario> scenario = LoadScenario(flags.arguments().front(), *personas);
+  Result<Scenario> scenario = LoadScenario(
+      flags.arguments().empty() ? kServedScenario : flags.arguments().front(), *personas);
   if (!scenario) return scenario.error();
   spec.scenario = std::move(*scenario);
   if (Status s = CheckPersonasUsed(flags, *personas, spec.scenario); !s.ok()) return s;
-  if (Status s = ApplyToScenario(flags, &spec); !s.ok()) return s;
+  if (Status s = ApplyToScenario(flags, command, &spec); !s.ok()) return s;
   if (Status s = ReadClock(flags, &setup->run.start_given, &spec); !s.ok()) return s;
-  if (Status s = ReadEnd(flags, &spec); !s.ok()) return s;
+  if (Status s = ReadEnd(flags, command, &spec); !s.ok()) return s;
   if (Status s = ReadShard(flags, &spec); !s.ok()) return s;
   if (Status s = ReadForms(flags, &spec); !s.ok()) return s;
   if (flags.Has("seed")) {
@@ -263,7 +301,24 @@ Status ReadSpec(const Flags& flags, RunSetup* setup) {
   return {};
 }
 
-Status ReadDestinations(const Flags& flags, RunSetup* setup) {
+bool Any(const std::vector<Address>& to, Address::Scheme scheme) {
+  return std::any_of(to.begin(), to.end(),
+                     [scheme](const Address& address) { return address.scheme == scheme; });
+}
+
+// --listen of `serve`, --to of the others.
+Status ReadDestinations(const Flags& flags, SetupOf command, RunSetup* setup) {
+  if (command == SetupOf::kServe) {
+    const Result<ListenAddress> listen =
+        ParseListenAddress(flags.Has("listen") ? flags.Text("listen") : kServedAt);
+    if (!listen) return flags.Wrong("listen", listen.error().message());
+    Address address;
+    address.scheme = Address::Scheme::kHttp;
+    address.text = "http://" + listen->text();
+    address.http = *listen;
+    setup->run.to.push_back(std::move(address));
+    return {};
+  }
   std::set<std::string> seen;
   for (const std::string& to : flags.Texts("to")) {
     Result<Address> address = ParseAddress(to);
@@ -274,18 +329,19 @@ Status ReadDestinations(const Flags& flags, RunSetup* setup) {
   return {};
 }
 
-bool Any(const std::vector<Address>& to, Address::Scheme scheme) {
-  return std::any_of(to.begin(), to.end(),
-                     [scheme](const Address& address) { return address.scheme == scheme; });
-}
-
 // Flags on the command line that would do nothing for these destinations. What the environment says
 // for all runs may be of no use for this one.
 Status CheckUse(const Flags& flags, const RunSetup& setup) {
   const std::vector<Address>& to = setup.run.to;
+  if (!Any(to, Address::Scheme::kHttp)) {
+    for (const Flag& flag : HttpFlags()) {
+      if (!flags.Given(flag.name)) continue;
+      return flags.Wrong(flag.name, "is for http:// destinations; there is none");
+    }
+  }
   if (!Any(to, Address::Scheme::kKafka)) {
-    for (const char* name : {"kafka", "kafka-config", "create-topics", "connect-timeout",
-                             "pipeline", "verify", "hold"}) {
+    for (const char* name :
+         {"kafka", "kafka-config", "create-topics", "connect-timeout", "pipeline", "verify"}) {
       if (!flags.Given(name)) continue;
       return flags.Wrong(name, "is for kafka:// destinations; there is none");
     }
@@ -296,18 +352,40 @@ Status CheckUse(const Flags& flags, const RunSetup& setup) {
   if (flags.Given("type") && !Any(to, Address::Scheme::kStdout) && !setup.player) {
     return flags.Wrong("type", "limits what is printed on stdout; add --to stdout");
   }
-  if (setup.hold_ns > 0 && std::none_of(to.begin(), to.end(), [](const Address& address) {
-        return address.kafka.embedded;
+  if (flags.Given("hold") && std::none_of(to.begin(), to.end(), [](const Address& address) {
+        return address.kafka.embedded || address.scheme == Address::Scheme::kHttp;
       })) {
-    return flags.Wrong("hold", "keeps kafka://embedded up, which is not among the destinations");
+    return flags.Wrong("hold",
+                       "keeps kafka://embedded and http:// up; neither is a destination here");
   }
   return {};
 }
 
-Status ReadSending(const Flags& flags, const char* const* environment, RunSetup* setup) {
+Status ReadHttp(const Flags& flags, SetupOf command, RunSetup* setup) {
+  RunOptions& run = setup->run;
+  const bool serves = Any(run.to, Address::Scheme::kHttp);
+  // What the environment says of servers is of no use for a run without one.
+  const std::vector<Flag> http_flags = HttpFlags();
+  if (!serves && std::none_of(http_flags.begin(), http_flags.end(),
+                              [&](const Flag& flag) { return flags.Given(flag.name); })) {
+    return {};
+  }
+  Result<HttpSettings> http = ReadHttpSettings(flags);
+  if (!http) return http.error();
+  run.destinations.http = std::move(*http);
+  if (command == SetupOf::kServe) {
+    run.stay_ns = RunOptions::kUntilSignal;
+  } else if (serves) {
+    run.stay_ns = setup->hold_ns;
+  }
+  return CheckWhoMayRead(flags, command == SetupOf::kServe ? "listen" : "to", run.to);
+}
+
+Status ReadSending(const Flags& flags, const char* const* environment, SetupOf command,
+                   RunSetup* setup) {
   RunOptions& run = setup->run;
   DestinationOptions& options = run.destinations;
-  if (Status s = ReadDestinations(flags, setup); !s.ok()) return s;
+  if (Status s = ReadDestinations(flags, command, setup); !s.ok()) return s;
 
   Result<std::map<std::string, std::string>> topics = ReadTopics(flags);
   if (!topics) return topics.error();
@@ -325,12 +403,14 @@ Status ReadSending(const Flags& flags, const char* const* environment, RunSetup*
       ReadDuration(flags, "connect-timeout", 1'000'000, 30 * kNsPerSecond);
   if (!connect) return connect.error();
   options.connect_timeout = std::chrono::milliseconds(*connect / 1'000'000);
-  const Result<std::int64_t> drain = ReadDuration(flags, "drain-timeout", 0, 30 * kNsPerSecond);
+  const Result<std::int64_t> drain = ReadDuration(
+      flags, "drain-timeout", 0, command == SetupOf::kServe ? kServeDrainNs : 30 * kNsPerSecond);
   if (!drain) return drain.error();
   run.drain_timeout_ns = *drain;
   const Result<std::int64_t> hold = ReadDuration(flags, "hold", 0, 0);
   if (!hold) return hold.error();
   setup->hold_ns = *hold;
+  if (Status s = ReadHttp(flags, command, setup); !s.ok()) return s;
   if (flags.Has("compress")) {
     const Result<Compression> compression = ParseCompression(flags.Text("compress"));
     if (!compression) return flags.Wrong("compress", compression.error().message());
@@ -390,6 +470,27 @@ const CommandSyntax& RunSyntax() {
       1,
       "Every flag may also come from the environment: PLAYLOAD_RATE=5k for --rate 5k.\n"
       "First Ctrl-C: stop, flush, summary, exit code 105. Second: at once, still with counts.\n"};
+  return syntax;
+}
+
+const CommandSyntax& ServeSyntax() {
+  static const CommandSyntax syntax = {
+      "serve",
+      "[SCENARIO]",
+      "serve a scenario over HTTP: streams and polled endpoints",
+      "Serves a scenario (the name of a built-in one, or a YAML file; default: fraud-and-overload) "
+      "to whoever asks over HTTP, until Ctrl-C: a live stream as SSE, NDJSON or JSON, and "
+      "endpoints "
+      "to poll. GET / shows them all. For the scenario's own plan, or other destinations beside "
+      "it: "
+      "playload run SCENARIO --to http://127.0.0.1:8000 --to ...",
+      ServeFlags(),
+      0,
+      1,
+      "Every flag may also come from the environment: PLAYLOAD_LISTEN=[::1]:8000.\n"
+      "First Ctrl-C: stop, let readers have what was sent, summary; exit code 105, or 0 when the "
+      "run\n"
+      "had an end and had come to it. Second: at once, still with counts.\n"};
   return syntax;
 }
 
@@ -509,12 +610,12 @@ Result<int> ReadThreads(const Flags& flags) {
   return static_cast<int>(*threads);
 }
 
-Result<RunSetup> ReadRunSetup(const Flags& flags, const char* const* environment, bool plan) {
+Result<RunSetup> ReadRunSetup(const Flags& flags, const char* const* environment, SetupOf command) {
   RunSetup setup;
-  if (Status s = ReadSending(flags, environment, &setup); !s.ok()) return s;
-  if (Status s = ReadSpec(flags, &setup); !s.ok()) return s;
+  if (Status s = ReadSending(flags, environment, command, &setup); !s.ok()) return s;
+  if (Status s = ReadSpec(flags, command, &setup); !s.ok()) return s;
   if (Status s = CheckPlayer(flags, setup); !s.ok()) return s;
-  if (plan) return setup;
+  if (command != SetupOf::kRun) return setup;
   if (setup.run.to.empty() && !setup.player) {
     return Invalid(
         "--to is missing: say where the events go, as in --to stdout, --to file:events, "

@@ -1,4 +1,4 @@
-// What the flags of `run` and `plan` mean: one table, one reading.
+// What the flags of `run`, `serve` and `plan` mean: one table, one reading.
 //
 // Threads: pure functions, but for the seed that is drawn from the system where none is given.
 // Errors: kInvalid naming the flag.
@@ -18,6 +18,7 @@
 namespace playload {
 
 const CommandSyntax& RunSyntax();
+const CommandSyntax& ServeSyntax();
 const CommandSyntax& PlanSyntax();
 
 struct RunSetup {
@@ -31,8 +32,11 @@ struct RunSetup {
   std::vector<std::string> warnings;  // of the Kafka settings
 };
 
-// `plan`: for the command plan, which sends nothing and so needs no --to.
-Result<RunSetup> ReadRunSetup(const Flags& flags, const char* const* environment, bool plan);
+// Of the commands run; plan, which sends nothing and so needs no --to; serve, whose only
+// destination is --listen, and which goes on for ever at 100 events/s where the line does not say
+// otherwise.
+enum class SetupOf { kRun, kPlan, kServe };
+Result<RunSetup> ReadRunSetup(const Flags& flags, const char* const* environment, SetupOf command);
 
 // Shared with other commands.
 Result<KafkaSettings> ReadKafkaSettings(const Flags& flags, std::vector<std::string> properties,

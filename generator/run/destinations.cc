@@ -58,6 +58,42 @@ std::unique_ptr<KafkaTransport> MakeKafka(const Address& address, const RunSpec&
   return std::make_unique<KafkaTransport>(std::move(kafka), deliveries);
 }
 
+// http://ADDRESS:PORT, where a lone slash at the end is as good as none.
+Status ParseHttpUrl(std::string_view to, ListenAddress* listen) {
+  constexpr std::string_view kScheme = "http://";
+  const std::string wrong = "--to " + Quoted(to) + ": ";
+  if (!to.starts_with(kScheme)) return Invalid(wrong + "http://ADDRESS:PORT is right");
+  std::string_view rest = to.substr(kScheme.size());
+  const std::size_t end = rest.find_first_of("/?#");
+  if (end != std::string_view::npos) {
+    if (rest.substr(end) != "/") {
+      return Invalid(wrong +
+                     "names a path; playload serves its own paths below "
+                     "http://ADDRESS:PORT (docs/http.md)");
+    }
+    rest.remove_suffix(1);
+  }
+  if (rest.find('@') != std::string_view::npos) {
+    return Invalid("--to http://...: names a user; who may read is said by --token-file");
+  }
+  const Result<ListenAddress> parsed = ParseListenAddress(rest);
+  if (!parsed) return Invalid(wrong + parsed.error().message());
+  *listen = *parsed;
+  return {};
+}
+
+std::unique_ptr<HttpTransport> MakeHttp(const Address& address, const RunSpec& spec,
+                                        const DestinationOptions& options, Deliveries* deliveries) {
+  HttpSettings http = options.http;
+  http.listen = address.http;
+  http.scenario = spec.scenario.name;
+  http.events.extended_types = spec.event_types == EventTypes::kExtended;
+  http.events.timestamp_form = spec.timestamp_form;
+  http.events.id_prefix = spec.id_prefix;
+  http.events.compat = spec.scenario.compat;
+  return std::make_unique<HttpTransport>(std::move(http), deliveries);
+}
+
 }  // namespace
 
 Result<Address> ParseAddress(std::string_view to) {
@@ -78,16 +114,24 @@ Result<Address> ParseAddress(std::string_view to) {
     Result<KafkaAddress> kafka = ParseKafkaUrl(to);
     if (!kafka) return Invalid("--to: " + kafka.error().message());
     address.kafka = *kafka;
+  } else if (scheme == "http" && colon != std::string_view::npos) {
+    address.scheme = Address::Scheme::kHttp;
+    if (Status s = ParseHttpUrl(to, &address.http); !s.ok()) return s;
+  } else if (scheme == "https" && colon != std::string_view::npos) {
+    return Invalid("--to " + Quoted(to) +
+                   ": playload speaks plain HTTP; serve on a loopback address, as in "
+                   "http://127.0.0.1:8000, and put a proxy with TLS in front (docs/http.md)");
   } else {
     // The forms as they are typed, by what stands before the colon.
     const std::map<std::string, std::string> forms = {{"kafka", "kafka://HOST:PORT"},
+                                                      {"http", "http://ADDRESS:PORT"},
                                                       {"file", "file:DIR"},
                                                       {"stdout", "stdout"},
                                                       {"null", "null"}};
-    const std::string near = Nearest(scheme, {"kafka", "file", "stdout", "null"});
+    const std::string near = Nearest(scheme, {"kafka", "http", "file", "stdout", "null"});
     return Invalid("--to " + Quoted(to) + " is no destination" +
                    (near.empty() ? "; valid: kafka://HOST:PORT[,HOST:PORT], kafka://embedded, "
-                                   "file:DIR, stdout, null"
+                                   "http://ADDRESS:PORT, file:DIR, stdout, null"
                                  : "; did you mean '" + forms.at(near) + "'?"));
   }
   return address;
@@ -112,6 +156,12 @@ Destination MakeDestination(const Address& address, const RunSpec& spec,
       auto kafka = MakeKafka(address, spec, options, start, destination.topics, deliveries);
       destination.kafka = kafka.get();
       destination.transport = std::move(kafka);
+      break;
+    }
+    case Address::Scheme::kHttp: {
+      auto http = MakeHttp(address, spec, options, deliveries);
+      destination.http = http.get();
+      destination.transport = std::move(http);
       break;
     }
     case Address::Scheme::kFile: {

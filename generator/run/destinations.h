@@ -20,26 +20,31 @@
 #include "generator/stream/spec.h"
 #include "transports/deliveries.h"
 #include "transports/file/names.h"
+#include "transports/http/http_transport.h"
+#include "transports/http/settings.h"
 #include "transports/kafka/kafka_transport.h"
 #include "transports/transport.h"
 
 namespace playload {
 
 struct Address {
-  enum class Scheme { kKafka, kFile, kStdout, kNull };
+  enum class Scheme { kKafka, kHttp, kFile, kStdout, kNull };
   Scheme scheme = Scheme::kNull;
   std::string text;    // as given
   std::string folder;  // kFile
   KafkaAddress kafka;  // kKafka
+  ListenAddress http;  // kHttp
 };
 
-// "kafka://HOST:PORT[,...]", "kafka://embedded", "file:DIR", "stdout", "null".
+// "kafka://HOST:PORT[,...]", "kafka://embedded", "http://ADDRESS:PORT", "file:DIR", "stdout",
+// "null".
 Result<Address> ParseAddress(std::string_view to);
 
 // What the flags say of all destinations.
 struct DestinationOptions {
   std::map<std::string, std::string> topics;  // --topic: the usual name -> another
   KafkaSettings kafka;
+  HttpSettings http;  // address and run say the rest: `listen`, `scenario`, `events`
   std::optional<KafkaTopicShape> create_topics;
   std::chrono::milliseconds connect_timeout{30'000};
   Compression compression = Compression::kNone;
@@ -62,6 +67,7 @@ struct Destination {
   std::unique_ptr<Deliveries> deliveries;
   std::unique_ptr<Transport> transport;  // after deliveries: destroyed first
   KafkaTransport* kafka = nullptr;       // the transport, when it is one
+  HttpTransport* http = nullptr;         // the same
 };
 
 // `start` outlives the destination.

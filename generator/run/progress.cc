@@ -47,7 +47,7 @@ std::string Behind(std::int64_t ns) {
 std::string ProgressLine(const ProgressSample& sample, const ProgressSample& before) {
   if (sample.elapsed_ns < 0) return "starts in " + Clock(-sample.elapsed_ns);
   std::string line = Clock(sample.elapsed_ns);
-  if (sample.length_ns > 0) line += " of " + Clock(sample.length_ns);
+  if (sample.length_ns > 0 && !sample.staying) line += " of " + Clock(sample.length_ns);
   const std::int64_t passed = sample.elapsed_ns - before.elapsed_ns;
   for (std::size_t i = 0; i < sample.destinations.size(); ++i) {
     const ProgressSample::Destination& now = sample.destinations[i];
@@ -56,20 +56,26 @@ std::string ProgressLine(const ProgressSample& sample, const ProgressSample& bef
     line += FormatCount(now.released);
     if (sample.events > 0) line += " of " + FormatCount(sample.events);
     line += " events";
-    if (passed > 0 && i < before.destinations.size() && !sample.draining) {
+    if (passed > 0 && i < before.destinations.size() && !sample.draining && !sample.staying) {
       const std::uint64_t sent = now.released - before.destinations[i].released;
       line += "  " +
               FormatCount(static_cast<std::uint64_t>(
                   std::llround(static_cast<double>(sent) * 1e9 / static_cast<double>(passed)))) +
               "/s";
     }
-    if (now.acked < now.released) {
+    if (now.readers) {
+      line += "  " + FormatCount(now.readers->clients) +
+              (now.readers->clients == 1 ? " client  " : " clients  ") +
+              FormatCount(now.readers->handed) + " handed";
+    } else if (now.acked < now.released) {
       line += "  " + FormatCount(now.released - now.acked - now.lost) + " not acknowledged yet";
     }
-    if (now.lost > 0) line += "  " + FormatCount(now.lost) + " lost";
-    if (now.behind_ns >= 10'000'000 && !sample.draining) line += "  " + Behind(now.behind_ns);
+    if (now.lost > 0 && !now.readers) line += "  " + FormatCount(now.lost) + " lost";
+    if (now.behind_ns >= 10'000'000 && !sample.draining && !sample.staying)
+      line += "  " + Behind(now.behind_ns);
   }
   if (sample.draining) line += "  flushing";
+  if (sample.staying) line += "  serving";
   return line;
 }
 

@@ -7,6 +7,7 @@
 
 #include <cstdint>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -14,17 +15,23 @@
 namespace playload {
 
 struct ProgressSample {
+  struct Readers {
+    std::uint64_t clients = 0;  // open streams
+    std::uint64_t handed = 0;   // events, over all of them
+  };
   struct Destination {
     std::string to;
     std::uint64_t released = 0;
     std::uint64_t acked = 0;
     std::uint64_t lost = 0;  // failed, unknown, shed
     std::int64_t behind_ns = 0;
+    std::optional<Readers> readers = {};  // of a server; nobody there is no loss
   };
   std::int64_t elapsed_ns = 0;  // since the run's start; negative while it waits for it
   std::int64_t length_ns = 0;   // planned; 0: unknown
   std::uint64_t events = 0;     // planned in all; 0: unknown
   bool draining = false;        // all is sent, acknowledgements are awaited
+  bool staying = false;         // all is sent, servers stay up
   std::vector<Destination> destinations;
 };
 

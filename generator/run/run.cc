@@ -28,6 +28,8 @@ constexpr std::int64_t kNsPerSecond = 1'000'000'000;
 constexpr std::int64_t kLeadNs = 250'000'000;
 // How often the flags of the signals are looked at.
 constexpr std::chrono::milliseconds kPoll{20};
+// How often a server that stays is asked whether it still can.
+constexpr std::chrono::milliseconds kLookAfterServer{200};
 // An interrupted stream is made again up to its end to know its digest and what it expects; at
 // several million events a second that is not worth waiting for beyond this.
 constexpr std::uint64_t kMostRegenerated = 20'000'000;
@@ -48,8 +50,10 @@ struct Worker {
   std::unique_ptr<Stream> stream;
   std::unique_ptr<Sender> sender;
 
-  bool opened = false, sent = false, done = false;  // guarded by Shared::mutex
-  // The worker's until `done` (`status` until `opened`, too).
+  // Guarded by Shared::mutex. `serves`: readers get answers; `stays`: all is sent, and the server
+  // is up until Shared::leave.
+  bool opened = false, serves = false, sent = false, stays = false, done = false;
+  // The worker's until `done` (`status` until `opened`, too; `facts` until `stays`).
   Status status;   // of opening, sending and closing
   Status flushed;  // whether everything accepted was told in time
   std::optional<StreamFacts> facts;
@@ -59,7 +63,9 @@ struct Worker {
 struct Shared {
   std::mutex mutex;
   std::condition_variable changed;
-  Go go = Go::kWait;  // guarded by mutex
+  Go go = Go::kWait;   // guarded by mutex
+  bool leave = false;  // guarded by mutex: no destination stays any longer
+  bool stay = false;   // constant
 
   std::atomic<bool> stop{false};  // a signal, or another destination could not be opened
   std::atomic<bool> hurry{false};
@@ -75,6 +81,7 @@ StreamOptions OptionsFor(const Shared& shared, const Transport& transport) {
   options.threads = shared.threads;
   options.by_kind = transport.by_kind();
   options.index = transport.needs_index();
+  options.records = transport.wants_records();
   options.stamps = shared.stamps.get();
   return options;
 }
@@ -94,10 +101,24 @@ SenderOptions SenderOptionsFor(const Shared& shared, const Destination& destinat
   return options;
 }
 
+// Whether the readers of an HTTP destination can be told of the run now.
+bool Begin(Shared& shared, Worker& worker) {
+  HttpTransport* const http = worker.destination.http;
+  if (http == nullptr) return true;
+  worker.status = http->Begin(shared.spec, shared.start.zero_ns.load(), shared.stamps.get());
+  if (!worker.status.ok()) return false;
+  const std::lock_guard lock(shared.mutex);
+  worker.serves = true;
+  shared.changed.notify_all();
+  return true;
+}
+
 void Send(Shared& shared, Worker& worker) {
   Transport& transport = *worker.destination.transport;
+  StreamOptions options = OptionsFor(shared, transport);
+  if (worker.destination.http != nullptr) options.snapshots = worker.destination.http->snapshots();
   {
-    auto stream = std::make_unique<Stream>(shared.spec, OptionsFor(shared, transport));
+    auto stream = std::make_unique<Stream>(shared.spec, options);
     auto sender =
         std::make_unique<Sender>(*stream, transport, *worker.destination.deliveries, worker.clock,
                                  SenderOptionsFor(shared, worker.destination));
@@ -114,14 +135,33 @@ void Send(Shared& shared, Worker& worker) {
     }
     worker.status = transport.failed();
   }
-  {
-    const std::lock_guard lock(shared.mutex);
-    worker.sent = true;
-  }
   worker.stream->Stop();
+}
+
+// Of an HTTP destination: serves on until it is told to leave, where that is wanted and everything
+// was sent.
+void Stay(Shared& shared, Worker& worker) {
+  HttpTransport* const http = worker.destination.http;
+  const bool complete = worker.sender->report().complete && worker.status.ok();
+  if (http != nullptr) http->End(complete);
+  std::unique_lock lock(shared.mutex);
+  worker.sent = true;
+  worker.stays = shared.stay && http != nullptr && complete;
+  shared.changed.notify_all();
+  while (worker.stays && !shared.leave) {
+    shared.changed.wait_for(lock, kLookAfterServer);
+    if (const Status failed = http->failed(); !failed.ok()) {
+      worker.status = failed;
+      break;
+    }
+  }
+  worker.stays = false;
+}
+
+void Flush(Shared& shared, Worker& worker) {
   const auto deadline =
       std::chrono::steady_clock::now() + std::chrono::nanoseconds(shared.drain_timeout_ns);
-  worker.flushed = transport.Flush(deadline, shared.hurry);
+  worker.flushed = worker.destination.transport->Flush(deadline, shared.hurry);
 }
 
 // Opens, waits for the clock, sends, flushes, closes.
@@ -137,7 +177,11 @@ void Work(Shared& shared, Worker& worker) {
       shared.changed.wait(lock, [&] { return shared.go != Go::kWait; });
       go = shared.go;
     }
-    if (go == Go::kStart) Send(shared, worker);
+    if (go == Go::kStart && Begin(shared, worker)) {
+      Send(shared, worker);
+      Stay(shared, worker);
+      Flush(shared, worker);
+    }
   } catch (const std::bad_alloc&) {
     worker.status = {Code::kInternal, "out of memory while sending to " + transport.name()};
   } catch (const std::exception& error) {
@@ -148,7 +192,23 @@ void Work(Shared& shared, Worker& worker) {
   if (worker.status.ok() && closed.message() != worker.flushed.message()) worker.status = closed;
   const std::lock_guard lock(shared.mutex);
   worker.opened = worker.sent = worker.done = true;
+  worker.serves = worker.stays = false;
   shared.changed.notify_all();
+}
+
+// What has no fate yet may be anywhere among the events before the end.
+void CallOpenUnknown(LedgerEntry* entry) {
+  constexpr auto kUnknown = static_cast<std::size_t>(Fate::kUnknown);
+  std::uint64_t open = 0;
+  for (std::size_t k = 0; k < kKinds; ++k) {
+    std::uint64_t rest = entry->generated[k];
+    for (const auto& fate : entry->fates) rest -= fate[k];
+    entry->fates[kUnknown][k] += rest;
+    open += rest;
+  }
+  if (open == 0) return;
+  entry->intervals[kUnknown] = {{0, entry->end - 1}};
+  entry->coarse = true;
 }
 
 class Run {
@@ -166,6 +226,11 @@ class Run {
   Status WriteFirstManifest();
   void SendAll();
   void Abort();
+  void TellServing();
+  void StayUp();
+  void RecordSoFar();
+  void Leave();
+  [[nodiscard]] bool All(bool Worker::*flag) const;
   void PassSignalsOn();
   void ShowProgress();
   template <typename Done>
@@ -180,6 +245,7 @@ class Run {
   Progress& progress_;
   Shared shared_;
   std::vector<std::unique_ptr<Worker>> workers_;
+  bool staying_ = false;  // nothing is left to be interrupted
   Manifest manifest_;
   RunSummary summary_;
 };
@@ -202,9 +268,11 @@ Status Run::Prepare() {
 
 void Run::PassSignalsOn() {
   if (stop_.load(std::memory_order_relaxed)) {
-    if (!summary_.interrupted) {
+    summary_.signalled = true;
+    if (!summary_.interrupted && !staying_) {
       summary_.interrupted = true;
       progress_.Note("interrupted: flushing what was sent; once more to leave at once");
+      Leave();
     }
     shared_.stop.store(true);
   }
@@ -273,6 +341,10 @@ void Run::ChooseStart() {
   shared_.spec = spec;
   shared_.threads = options_.threads;
   shared_.drain_timeout_ns = options_.drain_timeout_ns;
+  shared_.stay =
+      options_.stay_ns > 0 && std::any_of(workers_.begin(), workers_.end(), [](const auto& worker) {
+        return worker->destination.http != nullptr;
+      });
   summary_.spec = spec;
   summary_.zero_ns = zero;
   summary_.lanes = Model(spec.scenario, spec.seed).lanes();
@@ -293,6 +365,12 @@ Status Run::WriteFirstManifest() {
   return WriteManifest(summary_.run_dir, manifest_);
 }
 
+// With the mutex held.
+bool Run::All(bool Worker::*flag) const {
+  return std::all_of(workers_.begin(), workers_.end(),
+                     [flag](const auto& worker) { return (*worker).*flag; });
+}
+
 void Run::Abort() {
   shared_.stop.store(true);
   {
@@ -300,9 +378,7 @@ void Run::Abort() {
     shared_.go = Go::kAbort;
   }
   shared_.changed.notify_all();
-  WaitUntil([&] {
-    return std::all_of(workers_.begin(), workers_.end(), [](const auto& w) { return w->done; });
-  });
+  WaitUntil([&] { return All(&Worker::done); });
 }
 
 void Run::SendAll() {
@@ -312,10 +388,74 @@ void Run::SendAll() {
     shared_.go = Go::kStart;
   }
   shared_.changed.notify_all();
-  WaitUntil([&] {
-    return std::all_of(workers_.begin(), workers_.end(), [](const auto& w) { return w->done; });
-  });
+  TellServing();
+  if (shared_.stay) StayUp();
+  WaitUntil([&] { return All(&Worker::done); });
   progress_.Finish();
+}
+
+void Run::TellServing() {
+  if (!options_.serving) return;
+  std::vector<const Destination*> serving;
+  WaitUntil([&] {
+    serving.clear();
+    for (const auto& worker : workers_) {
+      if (worker->destination.http == nullptr || worker->done) continue;
+      if (!worker->serves) return false;
+      serving.push_back(&worker->destination);
+    }
+    return true;
+  });
+  if (!serving.empty()) options_.serving(serving);
+}
+
+// Waits for the run's end, then for the end of the time that servers stay up, or for a signal.
+void Run::StayUp() {
+  const auto through = [&] {
+    return std::all_of(workers_.begin(), workers_.end(),
+                       [](const auto& worker) { return worker->done || worker->stays; });
+  };
+  WaitUntil([&] { return shared_.leave || through(); });
+  {
+    const std::lock_guard lock(shared_.mutex);
+    staying_ = !shared_.leave && !All(&Worker::done);
+  }
+  if (!staying_) return;
+  RecordSoFar();
+  const bool endless = options_.stay_ns == RunOptions::kUntilSignal;
+  progress_.Note(
+      "every event is released; the server stays " +
+      (endless ? "until Ctrl-C" : "for " + FormatDuration(options_.stay_ns) + "; Ctrl-C ends it"));
+  SteadyClock clock;
+  const std::int64_t until = endless ? INT64_MAX : clock.Now() + options_.stay_ns;
+  WaitUntil([&] { return summary_.signalled || clock.Now() >= until || All(&Worker::done); });
+  Leave();
+}
+
+void Run::RecordSoFar() {
+  std::vector<LedgerEntry> ledger;
+  for (std::size_t i = 0; i < workers_.size(); ++i) {
+    const Worker& worker = *workers_[i];
+    const Destination& destination = worker.destination;
+    const Position end = worker.sender ? worker.sender->report().end : 0;
+    manifest_.destinations[i].end = end;
+    if (worker.facts) manifest_.destinations[i].digest = worker.facts->digest;
+    ledger.push_back(MakeLedgerEntry(destination.transport->name(), destination.topics, end,
+                                     *destination.deliveries));
+    CallOpenUnknown(&ledger.back());
+  }
+  Status status = WriteManifest(summary_.run_dir, manifest_);
+  if (status.ok()) status = WriteLedger(summary_.run_dir, summary_.run_id, ledger);
+  // It is written once more at the end; what stands in the way then is the run's error.
+  if (!status.ok()) progress_.Say("playload: " + status.message());
+}
+
+void Run::Leave() {
+  {
+    const std::lock_guard lock(shared_.mutex);
+    shared_.leave = true;
+  }
+  shared_.changed.notify_all();
 }
 
 void Run::ShowProgress() {
@@ -348,7 +488,12 @@ void Run::ShowProgress() {
       row.released = std::max(worker->sender->released(), row.acked + row.lost);
       row.behind_ns = worker->sender->behind_ns();
     }
-    sample.draining = sample.draining && worker->sent;
+    if (const HttpTransport* const http = worker->destination.http; worker->serves) {
+      const HttpTransport::Activity activity = http->activity();
+      row.readers = ProgressSample::Readers{activity.streams, activity.handed};
+    }
+    sample.draining = sample.draining && worker->sent && !worker->stays;
+    sample.staying = sample.staying || (staying_ && worker->stays);
     sample.destinations.push_back(std::move(row));
   }
   progress_.Show(sample, now);
@@ -390,6 +535,9 @@ void Run::Judge(const Status& begun) {
     row.reasons = destination.deliveries->reasons();
     row.latency_from_plan = destination.deliveries->latency_from_plan();
     row.latency_from_send = destination.deliveries->latency_from_send();
+    if (destination.http != nullptr && summary_.begun) {
+      row.http = HttpSummary{destination.http->clients(), destination.http->status()};
+    }
     const std::uint64_t gone = row.ledger.total(Fate::kFailed) + row.ledger.total(Fate::kUnknown);
     // Who interrupts a run does not wait for everything: that is no failure of the destination.
     if (row.status.ok() && !summary_.interrupted) row.status = worker->flushed;

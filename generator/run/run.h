@@ -5,6 +5,10 @@
 // Every destination is open before the clock starts. Whatever happens afterwards, manifest, ledger
 // and summary are written, and every event is accounted for.
 //
+// HTTP destinations may stay up when everything is sent, so that who reads slowly, later or again
+// still gets it. What is known by then is in the run directory already: the manifest with its ends
+// and digests (unfinished), and a ledger in which the fates that are still open are "unknown".
+//
 // Threads: called once at a time. Errors: in RunResult::status; its code is the exit code.
 
 #pragma once
@@ -33,6 +37,13 @@ struct RunOptions {
   std::string run_dir;  // empty: playload-runs/<run id>
   int threads = 1;      // workers of each destination's stream
   std::int64_t drain_timeout_ns = 30'000'000'000;
+  // How long HTTP destinations stay up after the run's last event. A signal ends that; it is then
+  // no interruption, for nothing is cut off by it.
+  static constexpr std::int64_t kUntilSignal = INT64_MAX;
+  std::int64_t stay_ns = 0;
+
+  // Told once every HTTP destination (one at least) answers stream requests.
+  std::function<void(const std::vector<const Destination*>&)> serving;
 
   // Optional company of the run (pipeline, verification). `opened` is called when every destination
   // is open and the manifest is written, before the clock starts; an error ends the run there.

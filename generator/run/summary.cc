@@ -227,6 +227,10 @@ void WriteDestination(JsonText& json, const RunSummary& summary,
     json.Decimal(Seconds(ns), 6);
   }
   json.EndObject();
+  if (destination.http) {
+    json.Key("http");
+    WriteHttpSummary(json, *destination.http);
+  }
   json.EndObject();
 }
 
@@ -291,6 +295,7 @@ void AppendDestination(const RunSummary& summary, const DestinationSummary& dest
     *text += "    backfill   " + FormatCount(sender.backfilled) +
              " events whose instants had passed when the run began\n";
   }
+  if (destination.http) *text += HttpSummaryText(*destination.http);
   if (destination.reader_gone) *text += "    the reader of stdout went away before the end\n";
   for (const auto& [reason, count] : destination.reasons) {
     *text += "    " + FormatCount(count) + " x " + reason + "\n";

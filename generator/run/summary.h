@@ -15,6 +15,7 @@
 #include "generator/base/histogram.h"
 #include "generator/base/status.h"
 #include "generator/oracle/tally.h"
+#include "generator/run/http_summary.h"
 #include "generator/run/ledger.h"
 #include "generator/run/sender.h"
 #include "generator/stream/spec.h"
@@ -30,6 +31,7 @@ struct DestinationSummary {
   std::map<std::string, std::uint64_t> counters;
   std::map<std::string, std::uint64_t> reasons;
   Histogram latency_from_plan, latency_from_send;  // ns
+  std::optional<HttpSummary> http;
 };
 
 struct RunSummary {
@@ -38,6 +40,7 @@ struct RunSummary {
   RunSpec spec;
   bool begun = false;  // the clock was started: everything opened
   bool interrupted = false;
+  bool signalled = false;    // a signal has come: an interruption, or the end of a server's stay
   Status status;             // of the whole run
   std::int64_t zero_ns = 0;  // the run's start on the senders' clock
   std::uint64_t lanes = 1;   // of the whole stream: how many of its events are this shard's

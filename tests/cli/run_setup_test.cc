@@ -17,7 +17,7 @@ Result<RunSetup> Read(std::vector<std::string> words,
   words.insert(words.begin(), "steady");
   const Result<Flags> flags = Flags::Parse(RunSyntax(), words, list.data());
   if (!flags) return flags.error();
-  return ReadRunSetup(*flags, list.data(), false);
+  return ReadRunSetup(*flags, list.data(), SetupOf::kRun);
 }
 
 RunSetup Good(const std::vector<std::string>& words,

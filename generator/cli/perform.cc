@@ -1,0 +1,239 @@
+#include "generator/cli/perform.h"
+
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <atomic>
+#include <cstdint>
+#include <cstdlib>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "generator/base/text.h"
+#include "generator/cli/background.h"
+#include "generator/cli/http_flags.h"
+#include "generator/cli/output.h"
+#include "generator/reference/run_pipeline.h"
+#include "generator/run/progress.h"
+#include "generator/run/run.h"
+#include "generator/run/run_clock.h"
+#include "generator/run/signals.h"
+#include "generator/verify/verify.h"
+
+namespace playload {
+namespace {
+
+// Descriptors of a run that are no client's: files, Kafka's connections, epoll and its kin.
+constexpr std::uint64_t kOtherDescriptors = 64;
+
+// What runs beside a run: the reference pipeline and the live verification, on its Kafka.
+class Company {
+ public:
+  Company(const RunSetup& setup, const Signals& signals, Progress& progress)
+      : setup_(setup), signals_(signals), progress_(progress) {}
+
+  Status Opened(const std::string& run_dir, const std::vector<const Destination*>& destinations);
+  Status Finished(const RunSummary& summary);
+
+ private:
+  Status StartPipeline(const KafkaTransport& kafka);
+  void StartVerification(const std::string& run_dir, const KafkaTransport& kafka);
+  Status FinishPipeline(const std::atomic<bool>& enough);
+  Status FinishVerification(const std::string& run_dir, const std::atomic<bool>& enough);
+  void Hold() const;
+
+  const RunSetup& setup_;
+  const Signals& signals_;
+  Progress& progress_;
+  std::string embedded_;  // where the embedded Kafka is
+  std::atomic<bool> all_sent_{false};
+  Background<PipelineReport> pipeline_;
+  Background<Verification> verification_;
+};
+
+Status Company::Opened(const std::string& run_dir,
+                       const std::vector<const Destination*>& destinations) {
+  const auto found = std::find_if(destinations.begin(), destinations.end(),
+                                  [](const Destination* d) { return d->kafka != nullptr; });
+  if (found == destinations.end()) return {};
+  const Destination& destination = **found;
+  for (const Destination* each : destinations) {
+    if (!each->address.kafka.embedded) continue;
+    embedded_ = each->kafka->bootstrap();
+    progress_.Note("kafka://embedded is at " + embedded_ + " as long as this runs: kcat -b " +
+                   embedded_ + " -C -t " + each->topics[0]);
+  }
+  if (setup_.pipeline) {
+    if (Status s = StartPipeline(*destination.kafka); !s.ok()) return s;
+  }
+  if (setup_.verify) StartVerification(run_dir, *destination.kafka);
+  return {};
+}
+
+Status Company::StartPipeline(const KafkaTransport& kafka) {
+  const DestinationOptions& run = setup_.run.destinations;
+  PipelineOptions options;
+  options.brokers = kafka.bootstrap();
+  options.settings = run.kafka;
+  options.topics = run.topics;
+  options.finish = &all_sent_;
+  options.connect_timeout = run.connect_timeout;
+  options.log = run.log;
+  // The pipeline begins at the beginning of its topics; what is in there already it would count
+  // too.
+  for (const char* const usual : ReferencePipeline::kInputNames) {
+    const auto offsets = kafka.start_offsets().find(TopicFor(run.topics, usual));
+    if (offsets == kafka.start_offsets().end()) continue;
+    if (std::any_of(offsets->second.begin(), offsets->second.end(),
+                    [](std::int64_t offset) { return offset > 0; })) {
+      return Invalid("--pipeline: topic " + offsets->first +
+                     " holds events of before, which the pipeline would count too; give the run "
+                     "topics of its own with --topic");
+    }
+  }
+  pipeline_.Start([options](const std::atomic<bool>& stop) { return RunPipeline(options, stop); });
+  return {};
+}
+
+void Company::StartVerification(const std::string& run_dir, const KafkaTransport& kafka) {
+  const DestinationOptions& run = setup_.run.destinations;
+  VerifyOptions options;
+  options.run_dir = run_dir;
+  options.from = "kafka://" + kafka.bootstrap();
+  options.settings = run.kafka;
+  options.topics = run.topics;
+  options.connect_timeout = run.connect_timeout;
+  options.threads = setup_.run.threads;
+  options.log = [this](const std::string& line) { progress_.Note(line); };
+  verification_.Start([options](const std::atomic<bool>& stop) { return Verify(options, stop); });
+}
+
+Status Company::Finished(const RunSummary& summary) {
+  // Who has ended the run with a signal must send one more to leave this out, too.
+  const std::atomic<bool>& enough = summary.signalled ? signals_.hurry() : signals_.stop();
+  Status status = FinishPipeline(enough);
+  if (const Status verified = FinishVerification(summary.run_dir, enough); status.ok()) {
+    status = verified;
+  }
+  Hold();
+  return status;
+}
+
+Status Company::FinishPipeline(const std::atomic<bool>& enough) {
+  if (!pipeline_.started()) return {};
+  all_sent_.store(true);
+  const Result<PipelineReport> report = pipeline_.Wait(enough);
+  if (!report) return {report.error().code(), "--pipeline: " + report.error().message()};
+  progress_.Note("pipeline: " + report->Line());
+  return {};
+}
+
+Status Company::FinishVerification(const std::string& run_dir, const std::atomic<bool>& enough) {
+  if (!verification_.started()) return {};
+  const Result<Verification> verification = verification_.Wait(enough);
+  if (!verification) {
+    return {verification.error().code(), "--verify: " + verification.error().message()};
+  }
+  const Verdict& verdict = verification->verdict;
+  if (Status s = WriteVerdict(run_dir, verdict); !s.ok()) return s;
+  const std::string text = VerdictText(verdict, verification->history);
+  progress_.Finish();
+  // The verdict is this command's result, unless its result is the events.
+  const std::vector<Address>& to = setup_.run.to;
+  if (std::any_of(to.begin(), to.end(), [](const Address& address) {
+        return address.scheme == Address::Scheme::kStdout;
+      })) {
+    progress_.Say(text);
+  } else if (Status s = Print(text); !s.ok()) {
+    return s;
+  }
+  return StatusOf(verdict);
+}
+
+void Company::Hold() const {
+  // Beside a server that was held, the embedded Kafka has been up as long.
+  if (setup_.hold_ns == 0 || embedded_.empty() || setup_.run.stay_ns > 0) return;
+  progress_.Note("holding kafka://embedded at " + embedded_ + " for " +
+                 FormatDuration(setup_.hold_ns) + "; Ctrl-C ends it");
+  SteadyClock clock;
+  const std::int64_t until = clock.Now() + setup_.hold_ns;
+  while (clock.Now() < until && !signals_.stop().load()) {
+    clock.WaitUntil(std::min(until, clock.Now() + 50'000'000));
+  }
+}
+
+// Every client is a descriptor, and the usual soft limit is there for programs that use select().
+// Says so where even the hard one does not allow what was asked for.
+void MakeRoomForClients(const RunSetup& setup, Progress& progress) {
+  const auto servers = static_cast<std::uint64_t>(std::count_if(
+      setup.run.to.begin(), setup.run.to.end(),
+      [](const Address& address) { return address.scheme == Address::Scheme::kHttp; }));
+  rlimit limit{};
+  if (servers == 0 || getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  if (limit.rlim_cur < limit.rlim_max) {
+    rlimit raised = limit;
+    raised.rlim_cur = limit.rlim_max;
+    if (setrlimit(RLIMIT_NOFILE, &raised) == 0) limit = raised;
+  }
+  const std::uint32_t most = setup.run.destinations.http.max_connections;
+  if (limit.rlim_cur == RLIM_INFINITY || limit.rlim_cur >= servers * most + kOtherDescriptors) {
+    return;
+  }
+  progress.Say("this process may have " + FormatCount(limit.rlim_cur) +
+               " descriptors open (ulimit -Hn), too few for --max-connections " +
+               FormatCount(most) + ": clients beyond them have to wait");
+}
+
+}  // namespace
+
+std::string Headline(const RunSetup& setup) {
+  const RunSpec& spec = setup.run.spec;
+  std::string line = spec.scenario.name + ", seed " + std::to_string(spec.seed);
+  if (setup.seed_drawn) {
+    line += " (drawn; --seed " + std::to_string(spec.seed) + " makes the same events again)";
+  }
+  if (setup.player) return line + ", " + *setup.player + " alone";
+  if (spec.shards > 1) {
+    line += ", shard " + std::to_string(spec.shard) + " of " + std::to_string(spec.shards);
+  }
+  if (spec.end != RunSpec::kNoEnd) line += ", " + FormatCount(spec.end) + " events";
+  line += " to";
+  for (const Address& address : setup.run.to) line += " " + address.text;
+  return line;
+}
+
+Status Perform(const RunSetup& setup) {
+  Progress progress(Progress::StyleFor(setup.quiet, STDERR_FILENO, std::getenv("TERM")),
+                    STDERR_FILENO);
+  const Signals signals;
+  for (const std::string& warning : setup.warnings) progress.Say(warning);
+  progress.Note(Headline(setup));
+  MakeRoomForClients(setup, progress);
+
+  Company company(setup, signals, progress);
+  RunOptions options = setup.run;
+  options.destinations.log = [&progress](const std::string& line) { progress.Say(line); };
+  options.serving = [&](const std::vector<const Destination*>& destinations) {
+    for (const Destination* each : destinations) {
+      progress.Say(
+          WhoMayRead(each->transport->name(), each->address.http, setup.run.destinations.http));
+    }
+  };
+  options.opened = [&company](const std::string& run_dir,
+                              const std::vector<const Destination*>& destinations) {
+    return company.Opened(run_dir, destinations);
+  };
+  options.finished = [&](const RunSummary& summary) {
+    std::string text = SummaryText(summary);
+    text.pop_back();  // Note() ends the line
+    progress.Note(text);
+    return company.Finished(summary);
+  };
+  const RunResult result = Execute(std::move(options), signals.stop(), signals.hurry(), progress);
+  for (const Status& other : result.others) progress.Say("playload: " + other.message());
+  return result.status;
+}
+
+}  // namespace playload
