@@ -94,8 +94,17 @@ def eventsource() -> pathlib.Path:
 
 def httpx_sse() -> pathlib.Path:
     """A folder for PYTHONPATH with httpx-sse."""
-    requirements = HERE / "httpx_sse_requirements.txt"
+    return _from_pypi("httpx-sse", HERE / "httpx_sse_requirements.txt")
 
+
+def openapi_tools() -> pathlib.Path:
+    """A folder for PYTHONPATH with openapi-spec-validator and schemathesis."""
+    # Some of it is compiled for one version of Python.
+    version = f"{sys.version_info.major}.{sys.version_info.minor}"
+    return _from_pypi(f"openapi-python{version}", HERE / "openapi_requirements.txt")
+
+
+def _from_pypi(name: str, requirements: pathlib.Path) -> pathlib.Path:
     def make(folder: pathlib.Path) -> None:
         # A virtual environment has its own path written into it, so what it installs is put
         # elsewhere, and it goes.
@@ -105,7 +114,7 @@ def httpx_sse() -> pathlib.Path:
             options = ["--quiet", "--require-hashes", "--only-binary", ":all:", "--no-deps"]
             _step(*pip, *options, "--target", folder, "-r", requirements, folder=folder)
 
-    return _made("httpx-sse", [requirements], make)
+    return _made(name, [requirements], make)
 
 
 def fluvio_like() -> pathlib.Path:
@@ -123,7 +132,7 @@ def fluvio_like() -> pathlib.Path:
 
 def main() -> int:
     try:
-        for made in (eventsource, httpx_sse, fluvio_like):
+        for made in (eventsource, httpx_sse, openapi_tools, fluvio_like):
             began = time.monotonic()
             print(f"{made()}  ({time.monotonic() - began:.1f} s)")
     except DependencyError as error:
