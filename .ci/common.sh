@@ -12,7 +12,8 @@ readonly build_packages=(
 readonly test_packages=(
   doctest-dev libbenchmark-dev clang-format-14
   default-jre-headless maven kcat
-  python3 python3-jsonschema qemu-user locales zstd)
+  python3 python3-jsonschema qemu-user locales zstd
+  chromium chromium-driver curl python3-venv)
 
 readonly log_dir=build/log
 
@@ -57,6 +58,13 @@ apt() {
 # Whether `dpkg` has the package, whole and configured.
 installed() {
   [ "$(dpkg-query -W -f='${db:Status-Status}' "$1" 2>/dev/null)" = installed ]
+}
+
+# need_command COMMAND PACKAGE...: as need, unless the command is there from elsewhere.
+need_command() {
+  local command=$1
+  shift
+  command -v "$command" >/dev/null || need "$@"
 }
 
 # need PACKAGE...: installs those that are missing; silent when there are none.

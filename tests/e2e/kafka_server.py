@@ -89,11 +89,11 @@ def cache() -> pathlib.Path:
     return pathlib.Path(named) if named else pathlib.Path.home() / ".cache" / "playload-tests"
 
 
-def _pom() -> str:
+def _pom(artifacts: tuple[tuple[str, str, str], ...]) -> str:
     dependencies = "".join(
         f"<dependency><groupId>{group}</groupId><artifactId>{artifact}</artifactId>"
         f"<version>{version}</version></dependency>"
-        for group, artifact, version in ARTIFACTS
+        for group, artifact, version in artifacts
     )
     return (
         '<project xmlns="http://maven.apache.org/POM/4.0.0"><modelVersion>4.0.0</modelVersion>'
@@ -102,10 +102,13 @@ def _pom() -> str:
     )
 
 
-def fetch() -> pathlib.Path:
-    """The folder with Kafka's jars; filled on the first call, whole or not at all."""
-    pom = _pom()
-    folder = cache() / f"kafka-{KAFKA}-{hashlib.sha256(pom.encode()).hexdigest()[:12]}"
+def fetch(
+    name: str = f"kafka-{KAFKA}", artifacts: tuple[tuple[str, str, str], ...] = ARTIFACTS
+) -> pathlib.Path:
+    """The folder with the jars of artifacts (Kafka's own, unless others are named) and of all that
+    they need; filled on the first call, whole or not at all."""
+    pom = _pom(artifacts)
+    folder = cache() / f"{name}-{hashlib.sha256(pom.encode()).hexdigest()[:12]}"
     if folder.is_dir():
         return folder
     cache().mkdir(parents=True, exist_ok=True)
@@ -132,9 +135,9 @@ def fetch() -> pathlib.Path:
                     break
                 if attempt == FETCH_TRIES:
                     text = done.stdout.decode(errors="replace")[-3000:]
-                    raise KafkaError(f"Maven does not give Kafka {KAFKA}:\n{text}")
+                    raise KafkaError(f"Maven does not give {name}:\n{text}")
                 time.sleep(2 * attempt)
-            for _, artifact, version in ARTIFACTS:
+            for _, artifact, version in artifacts:
                 if not (jars / f"{artifact}-{version}.jar").is_file():
                     raise KafkaError(f"Maven gave no {artifact}-{version}.jar")
             jars.rename(folder)

@@ -11,9 +11,10 @@ import sys
 ALWAYS_THERE = {"gzip"}
 
 
-def installed(common: str) -> set[str]:
+def installed(common: str, test: str) -> set[str]:
     lists = re.findall(r"^readonly \w+_packages=\(([^)]*)\)", common, re.MULTILINE)
     assert len(lists) == 2, "the lists of .ci/common.sh were not found"
+    lists += re.findall(r"^need_command \S+ (.+)$", test, re.MULTILINE)
     return {name for names in lists for name in names.split()}
 
 
@@ -36,12 +37,12 @@ def explained(page: str) -> set[str]:
 
 def main() -> int:
     root = pathlib.Path(sys.argv[1])
-    have = installed((root / ".ci/common.sh").read_text())
+    have = installed((root / ".ci/common.sh").read_text(), (root / "test").read_text())
     say = explained((root / "docs/dependencies.md").read_text())
     for name in sorted(have - say):
-        print(f"{name}: in .ci/common.sh, not explained in docs/dependencies.md")
+        print(f"{name}: installed, not explained in docs/dependencies.md")
     for name in sorted(say - have):
-        print(f"{name}: in docs/dependencies.md, not installed by .ci/common.sh")
+        print(f"{name}: in docs/dependencies.md, not installed by .ci/common.sh or test")
     print(f"{len(have)} packages")
     return 1 if have != say else 0
 

@@ -16,6 +16,7 @@ import tree
 # Hosts that may stand in a file. Whatever is fetched is named by its package or its coordinates.
 HOSTS = {
     "127.0.0.1",
+    "camel.apache.org",  # the name of the namespace of its routes
     "github.com",  # issues of the libraries that we use
     "localhost",
     "json-schema.org",
