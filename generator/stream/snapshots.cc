@@ -7,7 +7,7 @@
 namespace playload {
 
 Snapshots::Snapshots(std::uint64_t most_bytes, std::uint64_t first_spacing)
-    : most_bytes_(most_bytes), spacing_(first_spacing), wanted_(first_spacing) {}
+    : most_bytes_(most_bytes), first_spacing_(first_spacing), wanted_(first_spacing) {}
 
 std::uint64_t Snapshots::wanted() const {
   const std::lock_guard lock(mutex_);
@@ -22,11 +22,9 @@ void Snapshots::Take(std::uint64_t run, const Lanes& lanes) {
       wanted_ = kNever;  // lanes only grow
       return;
     }
-    while (snapshots_.size() >= kMost || bytes_ + bytes > most_bytes_) Thin();
-    // Thinning may have made the spacing such that this place is none of it.
-    wanted_ = (snapshots_.empty() ? 0 : snapshots_.back().run) + spacing_;
-    if (run < wanted_) return;
-    wanted_ = run + spacing_;
+    while (snapshots_.size() >= kMost || bytes_ + bytes > most_bytes_) DropOne(run);
+    // As dense as those there are.
+    wanted_ = run + std::max(first_spacing_, run / (snapshots_.size() + 2));
   }
   // Copied without the mutex: readers of older places need not wait.
   std::shared_ptr<const LanesCopy> copy;
@@ -40,18 +38,19 @@ void Snapshots::Take(std::uint64_t run, const Lanes& lanes) {
   snapshots_.push_back({run, std::move(copy)});
 }
 
-// Doubles the spacing and keeps what lies that far apart.
-void Snapshots::Thin() {
-  spacing_ *= 2;
-  std::uint64_t last = 0;
-  std::erase_if(snapshots_, [&](const Snapshot& snapshot) {
-    if (snapshot.run < last + spacing_) {
-      bytes_ -= snapshot.lanes->bytes();
-      return true;
-    }
-    last = snapshot.run;
-    return false;
-  });
+// Drops the one whose loss leaves the smallest hole before `run`. The holes that n of them could
+// leave are less than twice the run together, so this one is less than two n-th of it.
+void Snapshots::DropOne(std::uint64_t run) {
+  const auto hole = [this, run](std::size_t i) {
+    const std::uint64_t end = i + 1 < snapshots_.size() ? snapshots_[i + 1].run : run;
+    return end - (i == 0 ? 0 : snapshots_[i - 1].run);
+  };
+  std::size_t least = 0;
+  for (std::size_t i = 1; i < snapshots_.size(); ++i) {
+    if (hole(i) < hole(least)) least = i;
+  }
+  bytes_ -= snapshots_[least].lanes->bytes();
+  snapshots_.erase(snapshots_.begin() + static_cast<std::ptrdiff_t>(least));
 }
 
 std::uint64_t Snapshots::Restore(std::uint64_t run, Lanes* lanes) const {

@@ -1,8 +1,9 @@
 // Snapshots: copies of the lanes of a stream at places of the run, so that making events again need
 // not begin at the first one. A stream leaves them as it goes (StreamOptions::snapshots), evenly
-// spaced; when there are kMost of them, or most_bytes of memory are taken, every other one is
-// dropped and the spacing doubles. With room for kMost, any place of the run so far is at most an
-// eighth of it, or a tile of the stream, away from one.
+// spaced. When there are kMost of them, or most_bytes of memory are taken, each new one takes the
+// place of the one that is missed least, so that any place of the run so far is at most an eighth
+// of it behind one (more when the memory holds fewer), or the first spacing and a tile of the
+// stream.
 //
 // Threads: any; Take() by one at a time. Memory: at most `most_bytes`; lanes larger than half of
 // that leave none.
@@ -49,11 +50,12 @@ class Snapshots {
     std::uint64_t run;
     std::shared_ptr<const LanesCopy> lanes;
   };
-  void Thin();                                    // mutex held
+  void DropOne(std::uint64_t run);                // mutex held
   const Snapshot* Find(std::uint64_t run) const;  // mutex held
+
   const std::uint64_t most_bytes_;
+  const std::uint64_t first_spacing_;
   mutable std::mutex mutex_;  // guards what follows
-  std::uint64_t spacing_;
   std::uint64_t wanted_;
   std::uint64_t bytes_ = 0;          // of all copies
   std::vector<Snapshot> snapshots_;  // ascending

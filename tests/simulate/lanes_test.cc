@@ -49,6 +49,58 @@ TEST_CASE("Lanes: slices of any length give the same records") {
   }
 }
 
+// Copied at any moment and put back any time later, into lanes that are as new or further on, lanes
+// give what they gave after the copy; Reset() is the beginning.
+TEST_CASE("Lanes: a copy put back goes on as the lanes did") {
+  Scenario compat = test::World(99, {"casual"});
+  compat.compat = true;
+  for (const Scenario& world : {test::World(3'000, kOrdinary), compat}) {
+    const Model model(world, 5);
+    Lanes lanes(model);
+    REQUIRE(lanes.ok());
+    const auto take = [&model](Lanes& from, std::uint32_t count) {
+      std::vector<Record> all(count * model.lanes());
+      for (std::uint64_t lane = 0; lane < model.lanes(); ++lane) {
+        from.Simulate(lane, &all[lane * count], count);
+      }
+      return all;
+    };
+    const auto differing = [](const std::vector<Record>& a, const std::vector<Record>& b) {
+      std::size_t n = a.size() == b.size() ? 0 : 1;
+      for (std::size_t i = 0; i < std::min(a.size(), b.size()); ++i) n += Same(a[i], b[i]) ? 0 : 1;
+      return n;
+    };
+    CHECK(lanes.CopyBytes() == 0);
+    const LanesCopy nothing = lanes.Copy();
+    std::vector<Record> one(kRunLength);
+    lanes.Simulate(0, one.data(), kRunLength);
+    CHECK(lanes.CopyBytes() == Lanes::BytesPerLane(model));
+    const LanesCopy first_lane = lanes.Copy();
+    CHECK(first_lane.bytes() == lanes.CopyBytes());
+    const std::vector<Record> after_one = take(lanes, 4'096);
+    take(lanes, 160'000);
+    CHECK(lanes.CopyBytes() == model.lanes() * Lanes::BytesPerLane(model));
+    const LanesCopy late = lanes.Copy();
+    const std::vector<Record> after_late = take(lanes, 4'096);
+
+    Lanes other(model);
+    other.Restore(late);
+    CHECK(differing(take(other, 4'096), after_late) == 0);
+    other.Restore(first_lane);
+    CHECK(differing(take(other, 4'096), after_one) == 0);
+    lanes.Restore(late);
+    CHECK(differing(take(lanes, 4'096), after_late) == 0);
+    Lanes fresh(model);
+    const std::vector<Record> begin = take(fresh, 4'096);
+    other.Restore(nothing);
+    CHECK(other.CopyBytes() == 0);
+    CHECK(differing(take(other, 4'096), begin) == 0);
+    lanes.Reset();
+    CHECK(lanes.CopyBytes() == 0);
+    CHECK(differing(take(lanes, 4'096), begin) == 0);
+  }
+}
+
 // The world's invariants, on every record of two lanes of every ordinary persona: sessions begin,
 // hold the player's events and end; identity is for life; a level starts where the last one was
 // completed; purchases are consistent with the inventory; refunds name an earlier purchase, once.

@@ -38,5 +38,32 @@ TEST_CASE("Layout: the shards' runs are the whole stream, once") {
   }
 }
 
+// For every shard: the o-th of its positions, counted by hand, is PositionOf(o), and for every
+// position of the stream OrdinalAt() is the number of the shard's positions before it.
+TEST_CASE("Layout: ordinals count the shard's positions without holes") {
+  for (const std::uint64_t lanes : {1ULL, 2ULL, 3ULL, 7ULL, 16ULL}) {
+    for (const std::uint32_t shards : {1u, 2u, 5u, 9u}) {
+      for (std::uint32_t shard = 0; shard < shards; ++shard) {
+        CAPTURE(lanes);
+        CAPTURE(shards);
+        CAPTURE(shard);
+        const Layout layout(lanes, shard, shards, RunSpec::kNoEnd);
+        std::uint64_t ordinal = 0;
+        for (Position n = 0; n < 1'000; ++n) {
+          REQUIRE(layout.OrdinalAt(n) == ordinal);
+          if (n / kRunLength % lanes % shards != shard) continue;
+          REQUIRE(layout.PositionOf(ordinal) == n);
+          ++ordinal;
+        }
+        CHECK((ordinal == 0) == (layout.lanes() == 0));
+        // As far out as a stream can get.
+        if (layout.lanes() == 0) continue;
+        const std::uint64_t last = layout.runs() * kRunLength - 1;
+        CHECK(layout.OrdinalAt(layout.PositionOf(last)) == last);
+      }
+    }
+  }
+}
+
 }  // namespace
 }  // namespace playload

@@ -146,6 +146,50 @@ TEST_CASE("Stream: stamps of rate max are shared and never go backwards") {
   CHECK(ReadAll(spec, options).bytes == first.bytes);
 }
 
+// A destination that renders for itself: everything but the lines, and all of it the same.
+TEST_CASE("Stream: records instead of lines, with the same kinds, tally and digest") {
+  RunSpec spec = test::SpecOf(test::World(5'000, kOrdinary), 1234, 150'007);
+  for (const std::uint32_t shards : {1u, 3u}) {
+    spec.shards = shards;
+    Stream lines(spec, Threads(2));
+    StreamOptions options = Threads(2);
+    options.records = true;
+    options.index = false;
+    Stream records(spec, options);
+    REQUIRE(lines.Start().ok());
+    REQUIRE(records.Start().ok());
+    while (Batch* batch = lines.Next()) {
+      Batch* const other = records.Next();
+      REQUIRE(other != nullptr);
+      REQUIRE(batch->records.empty());
+      REQUIRE(other->events.empty());
+      REQUIRE(other->number == batch->number);
+      REQUIRE(other->count == batch->count);
+      REQUIRE(other->runs == batch->runs);
+      REQUIRE(other->kinds == batch->kinds);
+      for (std::uint32_t i = 0; i < batch->count; ++i) {
+        REQUIRE(other->kind(i) == batch->kind(i));
+        REQUIRE(other->position(i) == batch->position(i));
+      }
+      lines.Recycle(batch);
+      records.Recycle(other);
+    }
+    CHECK(records.Next() == nullptr);
+    CHECK(records.digest() == lines.digest());
+    CHECK(records.tally().player_events == lines.tally().player_events);
+    CHECK(records.tally().purchase_events == lines.tally().purchase_events);
+    CHECK(records.tally().server_metrics == lines.tally().server_metrics);
+    CHECK(records.tally().fraud_frequent == lines.tally().fraud_frequent);
+    CHECK(records.tally().fraud_multi == lines.tally().fraud_multi);
+    CHECK(records.tally().server_alerts == lines.tally().server_alerts);
+    CHECK(Stream::MemoryBytes(spec, options) < Stream::MemoryBytes(spec, Threads(2)));
+    Snapshots snapshots(std::uint64_t{1} << 30);
+    const std::uint64_t without = Stream::MemoryBytes(spec, options);
+    options.snapshots = &snapshots;
+    CHECK(Stream::MemoryBytes(spec, options) > without);
+  }
+}
+
 TEST_CASE("Stream: stopping in the middle ends it without a hang, at any moment") {
   const RunSpec spec = test::SpecOf(test::World(1'000, kOrdinary), 5, RunSpec::kNoEnd);
   for (const int batches : {0, 1, 2, 5, 40}) {

@@ -27,7 +27,7 @@ class PollSource {
  public:
   static constexpr std::uint32_t kMostAtOnce = 10'000;
   static constexpr std::uint32_t kMostAhead = 2 * kMostAtOnce;
-  static constexpr std::uint64_t kMostBarren = std::uint64_t{1} << 26;  // 2 s of work
+  static constexpr std::uint64_t kMostBarren = std::uint64_t{1} << 24;  // half a second
 
   // `tables` outlives it; its spec's end is not looked at.
   PollSource(const StreamTables& tables, std::function<void()> ready);
