@@ -75,18 +75,19 @@ class HolesOfKind {
     widths.reserve(holes_.size());
     for (const auto& [end, begin] : holes_) widths.push_back(end - begin);
     const std::size_t half = widths.size() / 2;
-    const auto middle = widths.begin() + static_cast<std::ptrdiff_t>(half);
-    std::nth_element(widths.begin(), middle, widths.end());
-    const Ordinal widest = *middle;
-    std::size_t left = half;  // of equally narrow ones the older go
-    for (auto hole = holes_.begin(); hole != holes_.end() && left > 0;) {
-      if (hole->first - hole->second > widest) {
+    const auto last = widths.begin() + static_cast<std::ptrdiff_t>(half - 1);
+    std::nth_element(widths.begin(), last, widths.end());
+    const Ordinal widest = *last;
+    // Of those that are as wide as the widest of the half, the older go.
+    auto ties = 1 + std::count(widths.begin(), last, widest);
+    for (auto hole = holes_.begin(); hole != holes_.end();) {
+      const Ordinal width = hole->first - hole->second;
+      if (width > widest || (width == widest && ties-- <= 0)) {
         ++hole;
         continue;
       }
       given_up_.push_back({hole->second, hole->first - 1, kAllKinds});
       hole = holes_.erase(hole);
-      --left;
     }
     end_of_last_ = holes_.empty() ? 0 : std::prev(holes_.end())->first;
     if (given_up_.size() > max_holes) {
