@@ -10,7 +10,7 @@ readonly build_packages=(
 # What the tests need beside that: libraries, a Java runtime and Maven for the real Kafka broker,
 # and programs that look at our output from outside.
 readonly test_packages=(
-  doctest-dev libbenchmark-dev clang-format-14
+  doctest-dev libbenchmark-dev clang-format-14 clang-14 libclang-rt-14-dev
   default-jre-headless maven kcat
   python3 python3-jsonschema qemu-user locales zstd
   chromium chromium-driver curl python3-venv)

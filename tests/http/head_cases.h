@@ -44,6 +44,14 @@ inline std::vector<HeadCase> HeadCases() {
       {"EventSource", get("/stream_events?type=player,purchase&limit=5&rate=0.5&format=sse",
                           "host: localhost\r\nLast-Event-ID: 17\r\naccept: text/event-stream\r\n"
                           "Cache-Control: no-cache\r\nConnection: keep-alive\r\n")},
+      {"every parameter",
+       get("/stream_events?format=sse&type=player,purchase,server&after=17&limit=5&rate=0.5"
+           "&envelope=key&events=named",
+           "Host: 127.0.0.1\r\nAuthorization: Bearer s3cret\r\nOrigin: https://dash.example\r\n"
+           "Accept: text/event-stream;q=0.5, application/*;q=0.4, */*;q=.1\r\n")},
+      {"a poll", get("/purchase_event?count=10000&format=ndjson",
+                     "Host: [::1]\r\nAuthorization: Bearer s3cret\r\n"
+                     "Accept: application/json, application/x-ndjson;q=0\r\n")},
       {"HEAD", "HEAD / HTTP/1.1\r\nHost: a\r\n\r\n"},
       {"OPTIONS",
        "OPTIONS /metrics HTTP/1.1\r\nHost: a\r\nOrigin: https://dash.example\r\n"
