@@ -177,13 +177,16 @@ void MakeRoomForClients(const RunSetup& setup, Progress& progress) {
     raised.rlim_cur = limit.rlim_max;
     if (setrlimit(RLIMIT_NOFILE, &raised) == 0) limit = raised;
   }
-  const std::uint32_t most = setup.run.destinations.http.max_connections;
-  if (limit.rlim_cur == RLIM_INFINITY || limit.rlim_cur >= servers * most + kOtherDescriptors) {
-    return;
-  }
-  progress.Say("this process may have " + FormatCount(limit.rlim_cur) +
-               " descriptors open (ulimit -Hn), too few for --max-connections " +
-               FormatCount(most) + ": clients beyond them have to wait");
+  const std::uint64_t most = setup.run.destinations.http.max_connections;
+  const std::uint64_t room =
+      limit.rlim_cur > kOtherDescriptors ? limit.rlim_cur - kOtherDescriptors : 0;
+  if (limit.rlim_cur == RLIM_INFINITY || room >= servers * most) return;
+  const std::string line = "this process may have " + FormatCount(limit.rlim_cur) +
+                           " descriptors open (ulimit -Hn): some " + FormatCount(room) +
+                           " clients find room, the others of --max-connections " +
+                           FormatCount(most) + " have to wait";
+  // Who did not ask for that many need not be told so loudly.
+  most == HttpSettings{}.max_connections ? progress.Note(line) : progress.Say(line);
 }
 
 }  // namespace

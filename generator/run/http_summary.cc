@@ -18,6 +18,9 @@ std::uint64_t Sum(const Numbers& numbers) {
 
 constexpr auto kOpen = static_cast<std::size_t>(SessionEnd::kOpen);
 
+// To the millisecond.
+std::string Instant(std::int64_t ns) { return FormatInstant(ns / 1'000'000 * 1'000'000); }
+
 void WriteSequence(JsonText& json, std::string_view key, std::uint64_t number) {
   json.Key(key);
   number > 0 ? json.Value(number) : json.Null();
@@ -35,9 +38,9 @@ void WriteSession(JsonText& json, const ClientSession& session) {
     if (Wants(session.form.kinds, static_cast<Kind>(k))) json.Value(kKindNames[k]);
   }
   json.EndArray();
-  json.Field("began", FormatInstant(session.began_ns));
+  json.Field("began", Instant(session.began_ns));
   json.Key("ended");
-  session.end != SessionEnd::kOpen ? json.Value(FormatInstant(session.ended_ns)) : json.Null();
+  session.end != SessionEnd::kOpen ? json.Value(Instant(session.ended_ns)) : json.Null();
   WriteSequence(json, "first", session.first);
   WriteSequence(json, "last", session.last);
   json.Field("events", session.events);
@@ -75,8 +78,8 @@ void WriteClients(JsonText& json, const HttpSummary& http) {
 // "3 went away, 1 was too slow".
 std::string EndsText(const ClientSessions& clients) {
   constexpr std::array<std::string_view, kSessionEnds> kWords = {
-      "still there",      "went away", "reached their limit", "too slow",
-      "at the run's end", "stopped",   "in an error"};
+      "still there",      "went away",   "reached their limit", "too slow",
+      "at the run's end", "at the stop", "in an error"};
   std::string text;
   for (std::size_t e = 0; e < kSessionEnds; ++e) {
     if (clients.ends[e] == 0) continue;

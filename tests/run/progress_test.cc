@@ -60,6 +60,18 @@ TEST_CASE("Progress: losses, lateness, waiting for the start and the end have th
   CHECK(ProgressLine(sample, At(11 * kSecond, 220'000, 0)).ends_with("flushing"));
 }
 
+TEST_CASE("Progress: a server's readers are counted, and nobody there is no loss") {
+  ProgressSample sample = At(12 * kSecond, 240'000, 100);
+  sample.destinations[0].lost = 7;
+  sample.destinations[0].readers = ProgressSample::Readers{3, 1'234};
+  CHECK(ProgressLine(sample, At(11 * kSecond, 220'000, 0)) ==
+        "0:12 of 0:20  240,000 of 400,000 events  20,000/s  3 clients  1,234 handed");
+  sample.staying = true;
+  sample.destinations[0].readers->clients = 1;
+  CHECK(ProgressLine(sample, At(11 * kSecond, 220'000, 0)) ==
+        "0:12  240,000 of 400,000 events  1 client  1,234 handed  serving");
+}
+
 TEST_CASE("Progress: several destinations are named") {
   ProgressSample sample = At(kSecond, 10, 10);
   sample.destinations.push_back({"file:out", 7, 7, 0, 0});

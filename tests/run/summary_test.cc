@@ -229,4 +229,60 @@ TEST_CASE("Summary: the text says planned and held rates, counts, and where the 
   CHECK(text.back() == '\n');
 }
 
+TEST_CASE("Summary: who came to a server") {
+  RunSummary summary = Sample();
+  DestinationSummary& row = summary.destinations[0];
+  row.ledger.to = "http://127.0.0.1:8000";
+  HttpSummary http;
+  http.clients.total = 1'200;
+  http.clients.most_at_once = 900;
+  http.clients.events = 5'000;
+  http.clients.bytes = 1'048'576;
+  http.clients.ends[static_cast<std::size_t>(SessionEnd::kClient)] = 1'198;
+  http.clients.ends[static_cast<std::size_t>(SessionEnd::kSlow)] = 2;
+  ClientSession session;
+  session.number = 1;
+  session.address = "127.0.0.1:40312";
+  session.user_agent = "curl/7.88.1 \"quoted\"";
+  session.form = {StreamFormat::kNdjson, false, false, 5};
+  session.began_ns = 1'767'225'600'123'456'789;
+  session.ended_ns = session.began_ns + kSecond;
+  session.first = 17;
+  session.last = 20;
+  session.events = 3;
+  session.end = SessionEnd::kClient;
+  http.clients.sessions = {session, ClientSession{}};
+  http.server.gaps = {0, 4, 0};
+  http.server.missed = 99;
+  http.server.polls = {2, 0, 1};
+  http.server.polled_events = {2'000, 0, 1};
+  http.server.connections_refused = 6;
+  http.server.answers = {{200, 7}, {404, 1}};
+  row.http = http;
+
+  Parsed json(summary);
+  CHECK(json.Number("/destinations/0/http/clients/sessions") == 1'200);
+  CHECK(json.Number("/destinations/0/http/clients/ends/slow") == 2);
+  CHECK(json.Number("/destinations/0/http/clients/gaps/slow") == 4);
+  CHECK(json.Number("/destinations/0/http/polled/player/events") == 2'000);
+  CHECK(json.Number("/destinations/0/http/answers/404") == 1);
+  CHECK(json.Number("/destinations/0/http/connections/refused") == 6);
+  CHECK(json.Text("/destinations/0/http/sessions/0/user_agent") == session.user_agent);
+  CHECK(json.Text("/destinations/0/http/sessions/0/began") == "2026-01-01T00:00:00.123Z");
+  CHECK(json.Text("/destinations/0/http/sessions/0/format") == "ndjson");
+  CHECK(json.Text("/destinations/0/http/sessions/0/type/1") == "server");
+  CHECK(json.Text("/destinations/0/http/sessions/0/end") == "client");
+  CHECK(json.Number("/destinations/0/http/sessions/0/last") == 20);
+  // Of one that is still there and got nothing.
+  CHECK(json.Null("/destinations/0/http/sessions/1/ended"));
+  CHECK(json.Null("/destinations/0/http/sessions/1/first"));
+
+  const std::string text = SummaryText(summary);
+  CHECK(text.find("1,200 streams, 900 at once, 5,000 events in 1") != std::string::npos);
+  CHECK(text.find("1,198 went away, 2 too slow") != std::string::npos);
+  CHECK(text.find("4, 4 slow; 99 events missed") != std::string::npos);
+  CHECK(text.find("2,000 player, 0 purchase, 1 server, in 3 answers") != std::string::npos);
+  CHECK(text.find("6 connections refused") != std::string::npos);
+}
+
 }  // namespace playload
