@@ -157,6 +157,7 @@ inline std::vector<HeadCase> HeadCases() {
       {"DELETE", "DELETE / HTTP/1.1\r\n", kRefused, 405},
       {"PATCH", "PATCH / HTTP/1.1\r\n", kRefused, 405},
       {"TRACE", "TRACE / HTTP/1.1\r\n", kRefused, 405},
+      {"QUERY", "QUERY / HTTP/1.1\r\n", kRefused, 405},
       {"CONNECT", "CONNECT a:443 HTTP/1.1\r\n", kRefused, 405},
 
       {"a body", get("/", host + "Content-Length: 5\r\n") + "hello", kRefused, 413},

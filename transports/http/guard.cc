@@ -129,7 +129,8 @@ class HeadScan {
       may_be_star_ = http2_ = true;
       return true;
     }
-    for (const std::string_view other : {"POST", "PUT", "DELETE", "PATCH", "TRACE", "CONNECT"}) {
+    for (const std::string_view other :
+         {"POST", "PUT", "DELETE", "PATCH", "TRACE", "CONNECT", "QUERY"}) {
       if (method == other) return Refuse(405, "only GET, HEAD and OPTIONS are served");
     }
     return Refuse(501, kUnknownMethod);
