@@ -595,6 +595,18 @@ TEST_CASE("Request: what the library would act on means nothing") {
   CHECK(std::holds_alternative<Page>(Get("/", {ranges}).what));
 }
 
+// A value that no client sends is none, whatever it costs to look at.
+TEST_CASE("Request: very long values count as absent") {
+  const std::string commas(2'000, ',');
+  const Headers accepts(7, "Accept: image/png" + commas);
+  CHECK(Stream("", accepts).form.format == StreamFormat::kSse);
+  CHECK(!Stream("", {"Last-Event-ID: 1" + std::string(3'000, '0')}).after);
+  CHECK(Get("/", {"User-Agent: " + std::string(3'000, 'x')}).user_agent.empty());
+  CHECK(Get("/", {"Connection: close, " + std::string(3'000, 'x')}).keep_alive);
+  // Escapes three times as long for the library, which has a limit of 8 KiB a line.
+  CHECK(Get("/", {"User-Agent: " + std::string(2'000, '%')}).user_agent == std::string(128, '%'));
+}
+
 // Whatever the guard passes, the library can read; and one reader reads all of them in turn as a
 // fresh one would.
 TEST_CASE("Request: every head that is passed can be read") {

@@ -25,6 +25,8 @@ constexpr std::size_t kMaxPairs = 16;
 constexpr std::size_t kMaxUserAgentBytes = 128;
 // Longer values of the headers below are none: no client has them, and the library has limits too.
 constexpr std::size_t kMaxValueBytes = 2'048;
+// Of a list, the lines that fit: each item of Accept costs something.
+constexpr std::size_t kMaxListBytes = 1'024;
 constexpr std::size_t kMaxPositionDigits = 18;
 constexpr std::uint32_t kMaxCount = 10'000;
 constexpr int kMaxFractionDigits = 9;
@@ -137,11 +139,12 @@ class RequestReader::Parser final : public httplib::Server {
   [[nodiscard]] const httplib::Request& request() const { return request_; }
   [[nodiscard]] const std::optional<QueryFault>& fault() const { return fault_; }
 
-  // The header's values, joined by commas; "" where there is none.
+  // The header's values, joined by commas, those within kMaxListBytes; "" where there is none.
   [[nodiscard]] std::string List(const char* name) const {
     std::string joined;
     const auto [begin, end] = request_.headers.equal_range(name);
     for (auto header = begin; header != end; ++header) {
+      if (joined.size() + header->second.size() > kMaxListBytes) break;
       if (!joined.empty()) joined += ',';
       joined += header->second;
     }

@@ -1,8 +1,11 @@
 // What a request asks for, typed. The head is parsed by cpp-httplib, which sees only what the guard
 // has passed; everything it found is checked here against the documented parameters.
 //
-// Threads: RequestReader belongs to one thread. Errors: none leave; a bad request becomes a
-// Refusal.
+// Threads: RequestReader belongs to one thread. Errors: none leave; a bad request becomes the
+// answer that says so.
+//
+// The checks come in this order, and the first that fails is told: Host, token, path, parameters,
+// Accept.
 
 #pragma once
 
@@ -34,7 +37,7 @@ struct PollRequest {
   Kind kind = Kind::kPlayer;
   std::uint32_t count = 1;
   bool array = false;   // ?count= was given: a JSON array, else one object
-  bool ndjson = false;  // ?format=ndjson
+  bool ndjson = false;  // ?format=ndjson, else what Accept names
 };
 
 // Answered from what the server knows of itself.
