@@ -51,7 +51,7 @@ class Framer {
 
   char* Append(char* o, const Record& record, Kind kind, std::uint64_t lane, Position position) {
     const bool sse = form_.format == StreamFormat::kSse;
-    if (form_.named) o = PutName(o, kind);
+    if (sse && form_.named) o = PutName(o, kind);
     if (sse) o = Put(o, "data: ");
     o = form_.envelope ? Enveloped(o, record, lane, position) : Line(o, record, lane, position);
     if (sse) {

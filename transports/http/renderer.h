@@ -26,7 +26,6 @@ class Renderer {
   explicit Renderer(const StreamTables& tables);
 
   // Granule number `index` (0 to 15) of the block. REQUIRES: index * kGranuleEvents < block.count.
-  // A named form is SSE.
   GranuleRef Render(const Block& block, std::uint32_t index, const Form& form);
 
   // Replaces *lines by the events of a polled answer, one line each with its '\n', and *ends by
