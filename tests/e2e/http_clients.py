@@ -3,6 +3,7 @@
 A client's log is its stored position: it goes on behind the last event that stands in it.
 """
 
+import contextlib
 import os
 import pathlib
 import signal
@@ -105,7 +106,8 @@ class Client:
         if self._process is None:
             return
         group, self._process = self._process, None
-        os.killpg(group.pid, signal.SIGKILL)
+        with contextlib.suppress(ProcessLookupError):  # it has ended by itself
+            os.killpg(group.pid, signal.SIGKILL)
         group.wait()
         # The page's port must be free, and the log at rest, before it is started again.
         until = time.monotonic() + REAP_SECONDS

@@ -2,6 +2,7 @@
 off within events; and what npm's eventsource 2 and Fluvio's connector make of a cut is no more than
 is known of them."""
 
+import collections
 import os
 import pathlib
 import re
@@ -76,11 +77,13 @@ class ClientsTest(unittest.TestCase):
         # Those that wait for 2 s before they come back are cut less often.
         patient, quick = (4_000, 400_000), (400, 60_000)
         sse, ndjson = "/stream_events?after=0", "/stream_events?format=ndjson"
+        limited = f"{sse}&events=named&limit=700"
         fleet = (
             ("browser", http_clients.browser(page_port), sse, patient),
             ("eventsource2", http_clients.eventsource(2), sse, patient),
             ("eventsource4", http_clients.eventsource(4), sse, patient),
-            ("eventsource4-named", http_clients.eventsource(4), f"{sse}&events=named", patient),
+            # The end of its limit is one more end that it comes back from by itself.
+            ("eventsource4-limited", http_clients.eventsource(4), limited, patient),
             ("httpx-sse", http_clients.httpx_sse(), sse, quick),
             ("curl-sse", http_clients.curl("sse"), sse, quick),
             ("curl-filtered", http_clients.curl("sse"), f"{sse}&type={','.join(FILTERED)}", quick),
@@ -143,6 +146,44 @@ class ClientsTest(unittest.TestCase):
                             retry, _, got = got.partition(b"\n\n")
                             self.assertRegex(retry, rb"\Aretry: [0-9]+\Z")
                         self.assertEqual(got, wanted)
+
+    def test_who_has_everything_is_told_not_to_come_back(self):
+        events = 300
+        run = ["steady", "--seed", SEED, "--rate", RATE, "--start", start_now()]
+        wanted = Expected(*run, events=events, scratch=scratch)
+        ending = self.enterContext(PlayloadServer(*run, "--events", events, "--at-end", "close"))
+        clients = [
+            Client(f"end-{name}", command, f"{ending.url}/stream_events?after=0", scratch)
+            for name, command in (
+                ("eventsource2", http_clients.eventsource(2)),
+                ("eventsource4", http_clients.eventsource(4)),
+                ("fluvio", http_clients.fluvio_like()),
+            )
+        ]
+        for client in clients:
+            self.addCleanup(client.kill)
+            client.start()
+        *sources, fluvio = clients
+        until = time.monotonic() + 60
+        while any(client.running() for client in sources) and time.monotonic() < until:
+            time.sleep(0.1)
+        for client in sources:
+            with self.subTest(client.name):
+                log = client.log()
+                self.assertFalse(client.running())
+                self.assertEqual(exactly_once(log.events, wanted, range(1, events + 1)), "")
+                self.assertEqual(len(log.notes("closed")), 1, log.rows)
+        # Nobody tells a connector anything: it comes back, and begins where its URL says.
+        with self.subTest(fluvio.name):
+            self.assertTrue(fluvio.running())
+            fluvio.kill()
+            connections = collections.defaultdict(list)
+            for row in fluvio.log().rows:
+                if "data" in row:
+                    connections[row["connection"]].append(row["data"].encode())
+            self.assertGreater(len(connections), 1)
+            for records in connections.values():
+                self.assertEqual(records, wanted.lines[: len(records)])
 
     def wait_until_released(self, seq: int) -> None:
         """Returns once the run has come to that event: it is the first that is then sent."""
