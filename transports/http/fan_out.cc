@@ -79,6 +79,7 @@ void FanOut::Add(StreamClient* client, const StreamRequest& request, std::string
     }
   }
   c.since = c.next;
+  c.least_lag = live - c.next;
   c.session.number = log_.Begin();
   c.session.form = c.form;
   c.place = all_.size();
@@ -451,6 +452,7 @@ void FanOut::AddTo(ServerStatus* status) const {
   const Ordinal head = source_.window.head();
   for (const StreamClient* client : all_) {
     ++status->streams[static_cast<unsigned>(client->form.format)];
+    if (client->jump) ++status->streams_slow;
     const Ordinal lag = head > client->next ? head - client->next : 0;
     if (static_cast<double>(lag) > std::max(status->released_rate, 1.0)) ++status->streams_behind;
   }
@@ -463,9 +465,11 @@ void FanOut::AddTo(ServerStatus* status) const {
 
 std::vector<ClientSession> FanOut::OpenSessions(std::size_t most) const {
   std::vector<ClientSession> sessions;
+  const Ordinal head = source_.window.head();
   for (const StreamClient* client : all_) {
     if (sessions.size() == most) break;
     sessions.push_back(client->session);
+    sessions.back().behind = head > client->next ? head - client->next : 0;
   }
   return sessions;
 }

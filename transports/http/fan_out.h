@@ -58,7 +58,7 @@ struct StreamClient : StreamWork {
   std::int64_t origin_ns = 0;
   std::uint64_t paced = 0;
 
-  Ordinal least_lag = std::numeric_limits<Ordinal>::max();
+  Ordinal least_lag = 0;  // how near to the head it has been
   std::int64_t written_ns = 0;
   std::size_t place = 0;  // in FanOut::all_
   ClientSession session;

@@ -630,6 +630,8 @@ void Reactor::Linger(Connection& c) {
   shutdown(c.descriptor, SHUT_WR);
   SetDeadline(c, &lingers_, kLingerNs);
   Discard(c);
+  // At the end there is no time for that; with all input read, what was sent still arrives.
+  if (finishing_ && !c.doomed) Close(c);
 }
 
 void Reactor::Discard(Connection& c) {
