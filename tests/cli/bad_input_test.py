@@ -8,14 +8,17 @@ import os
 import pathlib
 import resource
 import shutil
+import socket
 import subprocess
 import tempfile
 import unittest
 
 PLAYLOAD = os.environ["PLAYLOAD"]
 INVALID = 104
+CANNOT_LISTEN = 106
 DESTINATION = 107
 RUN = ["run", "steady", "--to", "null", "--duration", "1s", "--quiet"]
+SERVE = ["serve", "--quiet", "--listen", "127.0.0.1:0"]
 DRY = ["run", "steady", "--to", "file:out", "--clock", "virtual", "--rate", "1k"]
 
 
@@ -58,6 +61,31 @@ COMMAND_LINES = [
     (["run", "steady", "--player", "player_0"], ["--player", "player_1"]),
     (["run", "steady", "--player", "gamer_7"], ["--player", "player_1"]),
     (["run", "steady", "--player", "player_7", "--to", "null"], ["--player"]),
+    ([*RUN, "--to", "http://127.0.0.1"], ["--to", "ADDRESS:PORT"]),
+    ([*RUN, "--to", "http://127.0.0.1:0/stream_events"], ["--to", "path"]),
+    ([*RUN, "--to", "https://127.0.0.1:0"], ["--to", "proxy"]),
+    ([*RUN, "--to", "http://0.0.0.0:0"], ["--to", "--token-file", "--allow-anonymous"]),
+    ([*RUN, "--window", "5"], ["--window", "http://"]),
+    (["serve", "steady", "fraud-ring"], ["fraud-ring"]),
+    (["serve", "stedy"], ["stedy", "steady"]),
+    (["serve", "--listen", "127.0.0.1"], ["--listen", "ADDRESS:PORT"]),
+    (["serve", "--listen", ":8000"], ["--listen", "ADDRESS:PORT"]),
+    (["serve", "--listen", "127.0.0.1:99999"], ["--listen", "ADDRESS:PORT"]),
+    (["serve", "--listen", "0.0.0.0:0"], ["--listen", "--token-file", "--allow-anonymous"]),
+    ([*SERVE, "--lisen", "127.0.0.1:0"], ["--lisen", "--listen"]),
+    ([*SERVE, "--to", "null"], ["--to"]),
+    ([*SERVE, "--rate", "0"], ["--rate"]),
+    ([*SERVE, "--clock", "virtual"], ["--clock", "--events"]),
+    ([*SERVE, "--slow-client", "drop"], ["--slow-client", "gap", "close"]),
+    ([*SERVE, "--slow-after", "0"], ["--slow-after"]),
+    ([*SERVE, "--window", "none"], ["--window"]),
+    ([*SERVE, "--at-end", "leave"], ["--at-end", "stay", "close"]),
+    ([*SERVE, "--token-file", "none"], ["--token-file", "none"]),
+    ([*SERVE, "--token-file", "/dev/zero"], ["--token-file", "/dev/zero"]),
+    ([*SERVE, "--cors-origin", "*"], ["--cors-origin"]),
+    ([*SERVE, "--cors-origin", "https://dash.example/"], ["--cors-origin", "path"]),
+    ([*SERVE, "--max-connections", "0"], ["--max-connections"]),
+    ([*SERVE, "--max-connections", "9", "--max-per-address", "10"], ["--max-per-address"]),
     (["run", "no/such.yaml", "--to", "null"], ["no/such.yaml"]),
     (["run", ".", "--to", "null"], ["."]),
     (["run", "./", "--to", "null"], ["./"]),
@@ -219,6 +247,37 @@ class RunDirectoryTest(Case):
                 path.write_text(good.replace(*change, 1))
                 for command in (["expect", "run"], ["verify", "run", "--from", "file:out"]):
                     self.refused(self.playload(*command), ["run/manifest.json", *words])
+
+
+class ServeTest(Case):
+    def test_a_port_that_is_taken(self):
+        with socket.socket() as taken:
+            taken.bind(("127.0.0.1", 0))
+            taken.listen()
+            address = f"127.0.0.1:{taken.getsockname()[1]}"
+            done = self.playload("serve", "--listen", address, "--quiet", "--run-dir", "run")
+            self.refused(done, [address], CANNOT_LISTEN)
+            to = ["--to", f"http://{address}", "--run-dir", "again"]
+            self.refused(self.playload(*RUN, *to), [address], CANNOT_LISTEN)
+        summary = json.loads((self.scratch / "run" / "summary.json").read_text())
+        self.assertEqual((summary["status"], summary["exit_code"]), ("failed", CANNOT_LISTEN))
+
+    def test_an_address_that_is_not_ours(self):
+        serve = ["serve", "--allow-anonymous", "--quiet", "--run-dir", "run"]
+        done = self.playload(*serve, "--listen", "203.0.113.9:8000")
+        self.refused(done, ["203.0.113.9:8000"], CANNOT_LISTEN)
+
+    def test_a_token_that_others_can_read_and_that_no_message_repeats(self):
+        path = self.scratch / "token"
+        path.write_text("not-so-secret-any-more\n")
+        path.chmod(0o640)
+        done = self.playload(*SERVE, "--token-file", "token")
+        self.refused(done, ["--token-file", "chmod 600"])
+        path.chmod(0o600)
+        path.write_text("not-so-secret any-more\n")
+        done = self.playload(*SERVE, "--token-file", "token")
+        self.refused(done, ["--token-file", "16 to 256"])
+        self.assertNotIn(b"secret", done.stderr)
 
 
 class FullDiskTest(Case):

@@ -146,6 +146,16 @@ TEST_CASE("Run's flags: the environment is read, and the line beats it") {
   CHECK(Refusal({}, {"PLAYLOAD_TO=null", "PLAYLOAD_COMPRESS=zstd"}).empty());
 }
 
+TEST_CASE("Run's flags: an http:// destination takes those of the server") {
+  const RunSetup setup = Good({"--to", "null", "--to", "http://127.0.0.1:8000", "--window", "5",
+                               "--hold", "3s", "--drain-timeout", "2s"});
+  CHECK(setup.run.destinations.http.window == 5);
+  CHECK(setup.run.stay_ns == 3'000'000'000);
+  CHECK(Good({"--to", "http://127.0.0.1:8000"}).run.stay_ns == 0);
+  // What the environment says of servers is of no use for a run without one.
+  CHECK(Good({"--to", "null"}, {"PLAYLOAD_TOKEN_FILE=/nowhere"}).run.to.size() == 1);
+}
+
 TEST_CASE("Run's flags: each wrong value is refused by its name") {
   struct Wrong {
     std::vector<std::string> words;
@@ -203,6 +213,15 @@ TEST_CASE("Run's flags: each wrong value is refused by its name") {
       {{"--to", "null", "--pipeline"}, "--pipeline"},
       {{"--to", "null", "--verify"}, "--verify"},
       {{"--to", "kafka://localhost:9092", "--hold", "5s"}, "--hold"},
+      {{"--to", "null", "--hold", "5s"}, "--hold"},
+      {{"--to", "https://127.0.0.1:1"}, "proxy"},
+      {{"--to", "http://127.0.0.1:1/stream_events"}, "path"},
+      {{"--to", "http://0.0.0.0:1"}, "--allow-anonymous"},
+      {{"--to", "null", "--window", "5"}, "http://"},
+      {{"--to", "null", "--slow-client", "gap"}, "http://"},
+      {{"--to", "null", "--allow-anonymous"}, "http://"},
+      {{"--to", "http://127.0.0.1:1", "--at-end", "now"}, "--at-end"},
+      {{"--to", "null", "--listen", "127.0.0.1:1"}, "--listen"},
       {{"--player", "player_1", "--to", "null"}, "--player"},
       {{"--player", "player_1", "--rate", "max"}, "--player"},
       {{"--to", "null", "--run-dir", ""}, "--run-dir"},
