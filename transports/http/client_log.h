@@ -42,6 +42,7 @@ struct ClientSession {
   std::uint64_t bytes = 0;
   std::uint64_t gaps = 0;
   std::uint64_t missed = 0;  // in gaps, as far as known
+  std::uint64_t behind = 0;  // open: events between where it is and the head
   SessionEnd end = SessionEnd::kOpen;
 };
 

@@ -212,7 +212,7 @@
         client.type.length === KINDS.length ? "all" : client.type.join(", "),
         count(client.events),
         was ? `${rateText((client.events - was.events) / seconds)}/s` : "\u2013",
-        client.last === 0 ? "\u2013" : count(Math.max(0, status.head - client.last)),
+        count(client.behind),
         client.gaps === 0 ? "0" : `${count(client.gaps)} (${count(client.missed)})`,
         sinceText((now - Date.parse(client.began.replace(/(\.\d{3})\d+/, "$1"))) / 1000),
       ];
