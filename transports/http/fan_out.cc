@@ -91,6 +91,7 @@ void FanOut::Add(StreamClient* client, const StreamRequest& request, std::string
 
 void FanOut::Remove(StreamClient* client, SessionEnd end) {
   client->Unlink();
+  StopWaiting(*client);
   all_[client->place] = all_.back();
   all_[client->place]->place = client->place;
   all_.pop_back();
@@ -108,6 +109,7 @@ void FanOut::Writable(StreamClient* client) {
 void FanOut::HeadMoved() { ready_.Splice(idle_); }
 
 void FanOut::FindFastest() {
+  if (source_.paced) return;  // the plan is the pace
   Ordinal fastest = all_.empty() ? kNobody : 0;
   for (const StreamClient* client : all_) fastest = std::max(fastest, client->next);
   fastest_.store(fastest, std::memory_order_relaxed);
@@ -124,12 +126,10 @@ bool FanOut::Work(std::int64_t now_ns) {
 
 void FanOut::Serve(StreamClient* client) {
   SessionEnd end = SessionEnd::kClient;
-  client->idle = false;
   switch (Pump(*client, &end)) {
     case Outcome::kMore:
       return ready_.PushBack(client);
     case Outcome::kIdle:
-      client->idle = true;
       return idle_.PushBack(client);
     case Outcome::kPaced:
       return wheel_.Add(client, NextDue(*client));
@@ -175,7 +175,11 @@ FanOut::Outcome FanOut::Pump(StreamClient& c, SessionEnd* end) {
     *end = c.left == 0 ? SessionEnd::kLimit : SessionEnd::kShutdown;
     return Outcome::kFinished;
   }
-  if (gathered.waiting) return Outcome::kWaiting;
+  if (gathered.waiting) {
+    if (source_.history.ok()) return Outcome::kWaiting;
+    *end = SessionEnd::kError;  // out of memory: it may come back
+    return Outcome::kFinished;
+  }
   if (gathered.more) return Outcome::kMore;
   if (c.next >= head) {
     if (source_.window.head() > head) return Outcome::kMore;
@@ -264,9 +268,12 @@ bool FanOut::Send(StreamClient& c, const Gathered& gathered, std::optional<Sessi
   msghdr message{};
   message.msg_iov = parts.data();
   message.msg_iovlen = count;
-  const ssize_t sent = sendmsg(c.descriptor, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+  ssize_t sent = 0;
+  do {
+    sent = sendmsg(c.descriptor, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+  } while (sent < 0 && errno == EINTR);
   if (sent < 0) {
-    if (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR) return false;
+    if (errno == EAGAIN || errno == EWOULDBLOCK) return false;
     *end = errno == EPIPE || errno == ECONNRESET || errno == ETIMEDOUT ? SessionEnd::kClient
                                                                        : SessionEnd::kError;
     return false;
@@ -325,7 +332,7 @@ void FanOut::Account(StreamClient& c, const Granule& granule, std::uint32_t from
   c.session.last = c.has;
   c.session.events += events;
   events_[static_cast<unsigned>(c.form.format)] += events;
-  if (c.since > fastest_.load(std::memory_order_relaxed)) {
+  if (!source_.paced && c.since > fastest_.load(std::memory_order_relaxed)) {
     fastest_.store(c.since, std::memory_order_relaxed);
   }
 }
@@ -344,7 +351,7 @@ std::int64_t FanOut::NextDue(const StreamClient& c) const {
                                                  static_cast<Wide>(c.interval_ps) / kPsPerNs);
 }
 
-GranuleRef FanOut::GranuleAt(Ordinal ordinal, const StreamClient& c) {
+GranuleRef FanOut::GranuleAt(Ordinal ordinal, StreamClient& c) {
   const std::uint64_t number = ordinal / kGranuleEvents;
   const std::uint64_t key = number * Form::kIds + c.form.id();
   Cached& cached = cache_[(number * 31 + c.form.id()) % kCached];
@@ -357,7 +364,14 @@ GranuleRef FanOut::GranuleAt(Ordinal ordinal, const StreamClient& c) {
   return cached.granule;
 }
 
-BlockRef FanOut::BlockAt(std::uint64_t number, const StreamClient& c) {
+// The client does not need the old block any more that it may have asked for.
+void FanOut::StopWaiting(StreamClient& c) {
+  if (c.waits_for) source_.history.Forget(*c.waits_for);
+  c.waits_for.reset();
+}
+
+BlockRef FanOut::BlockAt(std::uint64_t number, StreamClient& c) {
+  c.waits_for.reset();
   if (block_ && block_->number == number) return block_;
   BlockRef block = source_.window.Get(number);
   if (!block) {
@@ -366,6 +380,7 @@ BlockRef FanOut::BlockAt(std::uint64_t number, const StreamClient& c) {
     const std::uint32_t ahead = c.interval_ps > 0 ? 0 : kBlocksAhead;
     block = source_.history.Get(
         number, static_cast<std::uint32_t>(std::min<std::uint64_t>(ahead, last - number)));
+    if (!block) c.waits_for = number;
   }
   if (block) block_ = block;
   return block;
@@ -375,6 +390,7 @@ BlockRef FanOut::BlockAt(std::uint64_t number, const StreamClient& c) {
 void FanOut::Jump(StreamClient& c) {
   const GapReason reason = *c.jump;
   c.jump.reset();
+  StopWaiting(c);
   const Ordinal live = source_.window.head();
   const std::uint64_t next = SequenceAt(live);
   const bool known = reason != GapReason::kAhead;

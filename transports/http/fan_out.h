@@ -48,10 +48,10 @@ struct StreamClient : StreamWork {
   GranuleRef cut_granule;  // where the rest of it is
   std::string extra;       // goes out before the next event: head, gap, comment
   std::size_t extra_at = 0;
-  std::optional<GapReason> jump;  // goes on live as soon as the event in hand is out
+  std::optional<std::uint64_t> waits_for;  // an old block that is being made
+  std::optional<GapReason> jump;           // goes on live as soon as the event in hand is out
   bool blocked = false;
   bool closing = false;  // only the event in hand is still sent
-  bool idle = false;
 
   // ?rate=: the k-th event since `origin_ns` is due at origin_ns + k * interval_ps / 1,000.
   std::int64_t interval_ps = 0;
@@ -99,7 +99,8 @@ class FanOut {
   void FinishAll();
   [[nodiscard]] bool empty() const { return all_.empty(); }
 
-  // How far the fastest client has come; none without clients. Any thread.
+  // Where nothing is planned: how far the fastest client has come; kNobody without clients. Any
+  // thread.
   static constexpr Ordinal kNobody = std::numeric_limits<Ordinal>::max();
   [[nodiscard]] Ordinal fastest() const { return fastest_.load(std::memory_order_relaxed); }
 
@@ -138,8 +139,9 @@ class FanOut {
                std::int64_t now_ns);
   [[nodiscard]] std::uint64_t DueNow(const StreamClient& client, std::int64_t now_ns) const;
   [[nodiscard]] std::int64_t NextDue(const StreamClient& client) const;
-  GranuleRef GranuleAt(Ordinal ordinal, const StreamClient& client);
-  BlockRef BlockAt(std::uint64_t number, const StreamClient& client);
+  GranuleRef GranuleAt(Ordinal ordinal, StreamClient& client);
+  BlockRef BlockAt(std::uint64_t number, StreamClient& client);
+  void StopWaiting(StreamClient& client);
   void Jump(StreamClient& client);
   [[nodiscard]] std::uint64_t SequenceAt(Ordinal ordinal) const;
   [[nodiscard]] std::uint64_t SlowAfter() const;

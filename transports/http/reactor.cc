@@ -714,6 +714,7 @@ void Reactor::BeginFinish() {
   while (Connection* c = all_.PopFront()) {
     keep.PushBack(c);
     const bool waits = c->state == Connection::State::kPoll ||
+                       c->state == Connection::State::kLinger ||
                        (c->state == Connection::State::kHead && c->in.empty());
     if (waits) Close(*c);
   }
