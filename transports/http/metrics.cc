@@ -100,6 +100,9 @@ void PutStreams(const ServerStatus& status, Exposition* out) {
   }
   out->Gauge("playload_streams_behind", "Open streams more than a second behind the head",
              status.streams_behind);
+  out->Gauge("playload_streams_slow",
+             "Open streams found too slow, which get a gap once they read again",
+             status.streams_slow);
   out->Counter("playload_stream_sessions_total", "Streams that were begun", status.clients.total);
   out->Counters("playload_stream_events_total", "Events handed out on streams, over all clients",
                 "format", kFormatNames, status.stream_events);

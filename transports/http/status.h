@@ -44,6 +44,7 @@ struct ServerStatus {
   std::uint64_t missed = 0;  // events in gaps
   std::uint64_t slow_closed = 0;
   std::uint64_t streams_behind = 0;  // clients that are more than a second behind the head
+  std::uint64_t streams_slow = 0;    // found too slow: they get a gap once they read again
   ClientSessions clients;            // of the page: the open ones, at most 100
 
   // Polled endpoints, by kind.

@@ -133,6 +133,7 @@ void PutClient(const ClientSession& client, Json* out) {
   out->EndArray();
   out->Field("began", FormatInstant(client.began_ns));
   out->Field("last", client.last);
+  out->Field("behind", client.behind);
   out->Field("events", client.events);
   out->Field("bytes", client.bytes);
   out->Field("gaps", client.gaps);
@@ -151,6 +152,7 @@ void PutStreams(const ServerStatus& status, Json* out) {
   }
   out->End();
   out->Field("behind", status.streams_behind);
+  out->Field("slow", status.streams_slow);
   out->Begin("gaps");
   for (int r = 0; r < kGapReasons; ++r) {
     out->Field(GapReasonName(static_cast<GapReason>(r)), status.gaps[static_cast<std::size_t>(r)]);
