@@ -36,6 +36,11 @@ TEST_CASE("Guard: the table of heads") {
   }
 }
 
+TEST_CASE("Guard: who forgets the version is told") {
+  CHECK(std::string(CheckHead("GET /\r\n").message) ==
+        "the request line is not METHOD /PATH HTTP/1.1");
+}
+
 // For every head h of the table: every prefix of h gets "wait" until the first one that is decided,
 // and every longer one the same verdict. So neither the cuts nor what follows a head matter.
 TEST_CASE("Guard: however the bytes are cut, the verdict is the same") {

@@ -185,6 +185,7 @@ inline std::vector<HeadCase> HeadCases() {
       {"SSH", "SSH-2.0-OpenSSH_9.2p1 Debian-2\r\n", kRefused, 501},
 
       {"the HTTP/2 preface", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", kRefused, 505},
+      {"the HTTP/2 method alone", "PRI * HTTP/1.1\r\n", kRefused, 505},
       {"HTTP/2.0", "GET / HTTP/2.0\r\n", kRefused, 505},
       {"HTTP/1.2", "GET / HTTP/1.2\r\n", kRefused, 505},
       {"HTTP/0.9 by name", "GET / HTTP/0.9\r\n", kRefused, 505},

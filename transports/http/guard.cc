@@ -1,8 +1,9 @@
 #include "transports/http/guard.h"
 
-#include <algorithm>
 #include <array>
 #include <cstdint>
+
+#include "transports/http/words.h"
 
 namespace playload {
 namespace {
@@ -41,19 +42,6 @@ constexpr std::array<std::uint8_t, 256> MakeClasses() {
 constexpr std::array<std::uint8_t, 256> kClasses = MakeClasses();
 
 bool Is(char byte, Class what) { return (kClasses[static_cast<unsigned char>(byte)] & what) != 0; }
-
-// `lower` is in lower case.
-bool IsName(std::string_view name, std::string_view lower) {
-  return std::ranges::equal(name, lower, {}, [](char c) {
-    return c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c;
-  });
-}
-
-std::string_view Trim(std::string_view value) {
-  const std::size_t begin = value.find_first_not_of(" \t");
-  if (begin == value.npos) return {};
-  return value.substr(begin, value.find_last_not_of(" \t") + 1 - begin);
-}
 
 // Longer than every registered method.
 constexpr std::size_t kMaxMethodBytes = 20;
@@ -206,13 +194,13 @@ class HeadScan {
       if (!Is(bytes_[at_], kToken)) return Refuse(400, "a header line is not NAME: VALUE");
     }
     const std::string_view name = bytes_.substr(begin, at_++ - begin);
-    if (IsName(name, "transfer-encoding")) return Refuse(413, kBody);
+    if (SameWord(name, "transfer-encoding")) return Refuse(413, kBody);
     const std::size_t value_begin = at_;
     while (!at_end() && Is(bytes_[at_], kValue)) ++at_;
-    const std::string_view value = Trim(bytes_.substr(value_begin, at_ - value_begin));
+    const std::string_view value = TrimBlanks(bytes_.substr(value_begin, at_ - value_begin));
     if (!LineEnd("a header holds a control byte")) return false;
-    if (IsName(name, "content-length")) return ContentLength(value);
-    if (IsName(name, "host")) return Host(value);
+    if (SameWord(name, "content-length")) return ContentLength(value);
+    if (SameWord(name, "host")) return Host(value);
     return true;
   }
 

@@ -1,4 +1,4 @@
-// The words by which formats and kinds go in metrics, JSON and parameters.
+// The words by which formats and kinds go in metrics, JSON, parameters and headers.
 //
 // Threads: constants.
 
@@ -16,5 +16,7 @@ namespace playload {
 inline constexpr std::array<std::string_view, kKinds> kKindNames = {"player", "purchase", "server"};
 // By StreamFormat.
 inline constexpr std::array<std::string_view, kFormats> kFormatNames = {"sse", "ndjson", "json"};
+inline constexpr std::array<std::string_view, kFormats> kMediaTypes = {
+    "text/event-stream", "application/x-ndjson", "application/json"};
 
 }  // namespace playload

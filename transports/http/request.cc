@@ -11,12 +11,13 @@
 #include <cstring>
 #include <span>
 #include <string>
-#include <tuple>
 #include <utility>
 
 #include "generator/base/text.h"
 #include "generator/base/wide.h"
+#include "transports/http/accept.h"
 #include "transports/http/names.h"
+#include "transports/http/words.h"
 
 namespace playload {
 namespace {
@@ -36,26 +37,6 @@ constexpr int kMaxFractionDigits = 9;
 constexpr std::array<std::string_view, 7> kHeadersRead = {
     "accept", "authorization", "connection", "host", "last-event-id", "origin", "user-agent"};
 
-char Lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c; }
-
-bool SameWord(std::string_view a, std::string_view b) {
-  return std::ranges::equal(a, b, {}, Lower, Lower);
-}
-
-std::string_view Trim(std::string_view text) {
-  const std::size_t begin = text.find_first_not_of(" \t");
-  if (begin == text.npos) return {};
-  return text.substr(begin, text.find_last_not_of(" \t") + 1 - begin);
-}
-
-// The text up to `mark`, which goes away too; all of it where there is no mark.
-std::string_view Next(std::string_view& rest, char mark) {
-  const std::size_t end = std::min(rest.find(mark), rest.size());
-  const std::string_view piece = rest.substr(0, end);
-  rest.remove_prefix(std::min(end + 1, rest.size()));
-  return piece;
-}
-
 // What is wrong with a query's shape, before anything is decoded.
 struct QueryFault {
   std::string parameter;
@@ -68,10 +49,10 @@ std::optional<QueryFault> CheckQuery(std::string_view query) {
   std::array<std::string_view, kMaxPairs> pairs;
   std::size_t count = 0;
   while (!query.empty()) {
-    const std::string_view pair = Next(query, '&');
+    const std::string_view pair = TakeUpTo(query, '&');
     if (pair.empty()) continue;
     std::string_view value = pair;
-    const std::string_view name = Next(value, '=');
+    const std::string_view name = TakeUpTo(value, '=');
     if (name.empty()) return QueryFault{"", "a parameter has no name"};
     if (name.find('?') != name.npos || value.find_first_of("?=") != value.npos) {
       return QueryFault{std::string(name), "no parameter has ? or = in its name or value"};
@@ -168,15 +149,16 @@ class RequestReader::Parser final : public httplib::Server {
     const std::size_t question = line.find('?');
     const std::size_t version = line.rfind(' ');
     fault_.reset();
-    if (question != line.npos)
+    if (question != line.npos) {
       fault_ = CheckQuery(line.substr(question + 1, version - question - 1));
+    }
     shown_ += line.substr(0, fault_ ? question : version);
     shown_ += line.substr(version);
     shown_ += "\r\n";
     while (!head.empty()) {
       const std::string_view header = TakeLine(head);
       std::string_view value = header;
-      const std::string_view name = Next(value, ':');
+      const std::string_view name = TakeUpTo(value, ':');
       if (value.size() > kMaxValueBytes) continue;
       if (std::ranges::none_of(kHeadersRead, [&](auto read) { return SameWord(name, read); })) {
         continue;
@@ -252,7 +234,7 @@ std::optional<std::uint8_t> ParseKinds(std::string_view text) {
   unsigned kinds = 0;
   for (bool more = true; more;) {
     more = text.find(',') != text.npos;
-    const auto kind = std::ranges::find(kKindNames, Next(text, ','));
+    const auto kind = std::ranges::find(kKindNames, TakeUpTo(text, ','));
     if (kind == kKindNames.end()) return std::nullopt;
     const unsigned bit = 1U << (kind - kKindNames.begin());
     if ((kinds & bit) != 0) return std::nullopt;
@@ -265,92 +247,6 @@ std::optional<StreamFormat> ParseFormat(std::string_view text) {
   const auto format = std::ranges::find(kFormatNames, text);
   if (format == kFormatNames.end()) return std::nullopt;
   return static_cast<StreamFormat>(format - kFormatNames.begin());
-}
-
-// "0.5", "1", ".2" (Java's HttpURLConnection) -> thousandths; others are none.
-std::optional<int> ParseQuality(std::string_view text) {
-  int thousandths = 0;
-  int unit = 1'000;
-  bool fraction = false;
-  if (text.empty() || text.size() > 5) return std::nullopt;
-  for (const char c : text) {
-    if (c == '.' && !fraction) {
-      fraction = true;
-      continue;
-    }
-    if (c < '0' || c > '9') return std::nullopt;
-    if (fraction) unit /= 10;
-    thousandths =
-        fraction ? thousandths + (c - '0') * unit : (thousandths * 10) + (c - '0') * 1'000;
-  }
-  if (thousandths > 1'000) return std::nullopt;
-  return thousandths;
-}
-
-// How well an Accept header suits one format (RFC 9110 12.5.1): the most specific range that covers
-// the type decides.
-struct Suits {
-  int specific = 0;  // 0: nothing covers it, 1: */*, 2: text/*, 3: the type itself
-  int quality = 0;   // thousandths
-  int place = 0;     // negative: of the header's items
-
-  [[nodiscard]] bool acceptable() const { return specific > 0 && quality > 0; }
-  // A type that is named beats one that is only covered, as in "application/json, */*".
-  friend bool operator<(const Suits& a, const Suits& b) {
-    return std::tie(a.quality, a.specific, a.place) < std::tie(b.quality, b.specific, b.place);
-  }
-};
-
-// `type`: "text/event-stream".
-Suits Judge(std::string_view accept, std::string_view type) {
-  Suits best;
-  const std::string_view main = type.substr(0, type.find('/'));
-  for (int place = 0; !accept.empty(); --place) {
-    std::string_view item = Next(accept, ',');
-    const std::string_view range = Trim(Next(item, ';'));
-    Suits now{0, 1'000, place};
-    if (SameWord(range, type)) {
-      now.specific = 3;
-    } else if (range.ends_with("/*") && SameWord(range.substr(0, range.size() - 2), main)) {
-      now.specific = 2;
-    } else if (range == "*/*" || range == "*") {
-      now.specific = 1;
-    }
-    while (!item.empty()) {
-      std::string_view value = Next(item, ';');
-      const std::string_view name = Trim(Next(value, '='));
-      if (!SameWord(name, "q")) continue;
-      const std::optional<int> quality = ParseQuality(Trim(value));
-      if (!quality) now.specific = 0;  // an item that cannot be read is not there
-      now.quality = quality.value_or(0);
-    }
-    if (now.specific > best.specific) best = now;
-  }
-  return best;
-}
-
-constexpr std::string_view kSseType = "text/event-stream";
-constexpr std::string_view kNdjsonType = "application/x-ndjson";
-constexpr std::string_view kJsonType = "application/json";
-
-// The format that Accept asks for, of `formats` in the server's order; none: 406. `named`: by more
-// than */*.
-struct Accepted {
-  std::optional<StreamFormat> format;
-  bool named = false;
-};
-Accepted ChooseFormat(std::string_view accept, std::span<const StreamFormat> formats) {
-  Accepted chosen;
-  Suits best;
-  for (const StreamFormat format : formats) {
-    const Suits suits = Judge(accept, format == StreamFormat::kSse      ? kSseType
-                                      : format == StreamFormat::kNdjson ? kNdjsonType
-                                                                        : kJsonType);
-    if (!suits.acceptable() || (chosen.format && !(best < suits))) continue;
-    best = suits;
-    chosen = {format, suits.specific > 1};
-  }
-  return chosen;
 }
 
 bool IsFluvio(std::string_view user_agent) { return user_agent.starts_with("fluvio/http-source"); }
@@ -386,15 +282,8 @@ bool IsToken(std::string_view given, std::string_view token) {
 }
 
 bool IsAuthorized(std::string_view header, std::string_view token) {
-  const std::string_view scheme = Next(header, ' ');
-  return SameWord(scheme, "bearer") && IsToken(Trim(header), token);
-}
-
-bool HasItem(std::string_view list, std::string_view item) {
-  while (!list.empty()) {
-    if (SameWord(Trim(Next(list, ',')), item)) return true;
-  }
-  return false;
+  const std::string_view scheme = TakeUpTo(header, ' ');
+  return SameWord(scheme, "bearer") && IsToken(TrimBlanks(header), token);
 }
 
 std::string PrintableUserAgent(std::string_view text) {
