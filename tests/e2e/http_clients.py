@@ -17,7 +17,7 @@ from http_expect import Log, last_seq, read_log
 from http_server import end_with
 
 PROGRAMS = pathlib.Path(__file__).resolve().parent / "clients"
-REAP_SECONDS = 10
+END_SECONDS = 10
 
 # A client's command: the stream's URL, the log, and the position to go on behind.
 Command = Callable[[str, pathlib.Path, int | None], Sequence[object]]
@@ -57,7 +57,9 @@ def httpx_sse() -> Command:
 def browser(page_port: int) -> Command:
     """Chromium's EventSource in a page of http://127.0.0.1:<page_port>."""
     program = PROGRAMS / "browser_stream.py"
+    # What a killed browser leaves goes with the folder of its log.
     return lambda url, log, position: (
+        *("env", f"PYTHONPATH={PROGRAMS.parent}", f"TMPDIR={log.parent}"),
         *(sys.executable, program, page_port, url, log),
         *_after(position),
     )
@@ -96,7 +98,6 @@ class Client:
                 stdin=subprocess.DEVNULL,
                 stdout=errors,
                 stderr=errors,
-                start_new_session=True,
                 preexec_fn=end_with(os.getpid()),
             )
         self.starts += 1
@@ -105,13 +106,16 @@ class Client:
         """SIGKILL to it and all that it has started."""
         if self._process is None:
             return
-        group, self._process = self._process, None
-        with contextlib.suppress(ProcessLookupError):  # it has ended by itself
-            os.killpg(group.pid, signal.SIGKILL)
-        group.wait()
-        # The page's port must be free, and the log at rest, before it is started again.
-        until = time.monotonic() + REAP_SECONDS
-        while _alive(group.pid) and time.monotonic() < until:
+        process, self._process = self._process, None
+        started = _descendants(process.pid)
+        process.kill()
+        process.wait()
+        for pid in started:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        # Its ports must be free, and the log at rest, before it is started again.
+        until = time.monotonic() + END_SECONDS
+        while any(map(_runs, started)) and time.monotonic() < until:
             time.sleep(0.01)
 
     def running(self) -> bool:
@@ -133,13 +137,27 @@ class Client:
             os.truncate(self.path, whole)
 
 
-def _alive(session: int) -> bool:
-    """Whether a process of the session still runs; one that only waits to be reaped does not."""
-    for stat in pathlib.Path("/proc").glob("[0-9]*/stat"):
-        try:
-            state, _, _, its_session = stat.read_text().rpartition(")")[2].split()[:4]
-        except (OSError, ValueError):
-            continue  # it has just ended
-        if int(its_session) == session and state not in "ZX":
-            return True
-    return False
+def _stat(pid: object) -> tuple[str, int] | None:
+    """The state and the parent of a process; none when it is gone."""
+    try:
+        state, parent = pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[:2]
+    except OSError:
+        return None
+    return state, int(parent)
+
+
+def _runs(pid: int) -> bool:
+    """Whether it runs; one that only waits to be reaped does not."""
+    stat = _stat(pid)
+    return stat is not None and stat[0] not in "ZX"
+
+
+def _descendants(ancestor: int) -> list[int]:
+    children: dict[int, list[int]] = {}
+    for folder in pathlib.Path("/proc").glob("[0-9]*"):
+        if (stat := _stat(folder.name)) is not None:
+            children.setdefault(stat[1], []).append(int(folder.name))
+    found = [ancestor]
+    for pid in found:  # which grows meanwhile
+        found += children.get(pid, [])
+    return found[1:]
