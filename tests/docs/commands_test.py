@@ -1,11 +1,12 @@
 """Runs the commands of README.md and docs/*.md; fences.py says how they are marked.
 
-Without --kafka: every fence that needs no server. With it: the pages that have a fence which needs
-Kafka, whole, each against a fresh broker. A command has a minute or two; the program under test comes
-first on PATH.
+Without --kafka: every fence that needs no broker. With it: the pages that have a fence which needs
+Kafka, whole, each against a fresh broker. A fence that needs `playload serve` gets one in both. A
+command has a minute or two; the program under test comes first on PATH.
 """
 
 import argparse
+import contextlib
 import json
 import os
 import pathlib
@@ -15,10 +16,15 @@ import subprocess
 import sys
 import tempfile
 
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "e2e"))
+
+# pylint: disable=wrong-import-position
 import fences
+from http_server import PlayloadServer
 
 COMMAND_SECONDS = 120
 BROKER = "127.0.0.1:9092"
+SERVER = "127.0.0.1:8000"
 
 
 class Page:
@@ -27,12 +33,21 @@ class Page:
     def __init__(self, environment: dict[str, str], broker: str | None):
         self.environment = environment
         self.broker = broker
+        self.server: PlayloadServer | None = None
 
     def run(self, wanted: list[fences.Fence]) -> list[str]:
         """What went wrong, a text for each."""
-        with tempfile.TemporaryDirectory(prefix="playload-docs-") as scratch:
+        with (
+            tempfile.TemporaryDirectory(prefix="playload-docs-") as scratch,
+            contextlib.ExitStack() as servers,
+        ):
             wrong = []
+            serving = None
             for fence in wanted:
+                if fence.is_run and fence.server is not None and fence.server != serving:
+                    servers.close()
+                    serving = fence.server
+                    self.server = servers.enter_context(PlayloadServer(*serving.split()))
                 if "file" in fence.marks:
                     path = pathlib.Path(scratch, fence.marks["file"])
                     path.parent.mkdir(parents=True, exist_ok=True)
@@ -48,6 +63,8 @@ class Page:
             expected = int(fence.marks.get("exit", "0")) if last else 0
             if self.broker is not None:
                 command = command.replace(BROKER, self.broker)
+            if fence.server is not None and self.server is not None:
+                command = command.replace(SERVER, f"127.0.0.1:{self.server.port}")
             print(f"{fence.where}: {command}", flush=True)
             try:
                 done = subprocess.run(
@@ -114,6 +131,7 @@ def main() -> int:
     program = options.playload.resolve()
     if not os.access(program, os.X_OK) or shutil.which("bash") is None:
         sys.exit(f"{program} is not built")
+    os.environ["PLAYLOAD"] = str(program)
     environment = dict(os.environ, PATH=f"{program.parent}:{os.environ['PATH']}")
 
     by_page = {
@@ -122,7 +140,6 @@ def main() -> int:
     }
     wrong = unlinked(options.root) + unlisted(options.root, program)
     if options.kafka:
-        sys.path.insert(0, str(options.root / "tests" / "e2e"))
         import kafka_server  # pylint: disable=import-outside-toplevel
 
         for found in by_page.values():

@@ -8,6 +8,8 @@
 Comments on lines of their own before a fence (blank lines between are fine) say more:
 
     <!-- needs: kafka -->      run in the e2e tests, against a real broker in place of 127.0.0.1:9092
+    <!-- needs: serve --seed 7 -->    run while `playload serve --seed 7` runs on a free port, in place
+                               of 127.0.0.1:8000; neighbours with the same words share it
     <!-- exit: 104 -->         the last command of the fence ends with this code; the others with 0
     <!-- not run: reason -->   shown only
     <!-- file: mine.yaml -->   the fence, of any language, is a file; later commands find it
@@ -42,6 +44,12 @@ class Fence:
     @property
     def needs_kafka(self) -> bool:
         return self.marks.get("needs") == "kafka"
+
+    @property
+    def server(self) -> str | None:
+        """The arguments of the `playload serve` that it needs; None: it needs none."""
+        word, _, arguments = self.marks.get("needs", "").partition(" ")
+        return arguments.strip() if word == "serve" else None
 
     def commands(self) -> list[str]:
         found: list[str] = []
@@ -82,8 +90,8 @@ def read(page: pathlib.Path, text: str) -> list[Fence]:
     if inside is not None or marks:
         raise ValueError(f"{page}: a fence or a mark is open at the end")
     for fence in fences:
-        if fence.marks.get("needs", "kafka") != "kafka":
-            raise ValueError(f"{fence.where}: needs what? only kafka is known")
+        if "needs" in fence.marks and not fence.needs_kafka and fence.server is None:
+            raise ValueError(f"{fence.where}: needs what? only kafka and serve are known")
         if not fence.marks.get("exit", "0").isdigit():
             raise ValueError(f"{fence.where}: exit: {fence.marks['exit']} is not a number")
         if fence.is_run and not fence.commands():

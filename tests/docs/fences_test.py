@@ -23,6 +23,15 @@ class FencesTest(unittest.TestCase):
         self.assertEqual(first.marks["exit"], "99")
         self.assertEqual(second.marks, {})
 
+    def test_a_server_is_needed_with_its_arguments(self):
+        text = "".join(
+            f"<!-- needs: {needs} -->\n```console\n$ a\n```\n"
+            for needs in ("serve", "serve --seed 7", "kafka")
+        )
+        found = fences.read(PAGE, text)
+        self.assertEqual([fence.server for fence in found], ["", "--seed 7", None])
+        self.assertEqual([fence.needs_kafka for fence in found], [False, False, True])
+
     def test_not_run_and_other_languages_are_not_run(self):
         text = "<!-- not run: why -->\n```console\n$ a\n```\n```yaml\n$ a\n```\n"
         self.assertEqual([fence.is_run for fence in fences.read(PAGE, text)], [False, False])
@@ -36,6 +45,7 @@ class FencesTest(unittest.TestCase):
             "<!-- exit: 99 -->\ntext\n```console\n$ a\n```\n",
             "<!-- exit: no -->\n```console\n$ a\n```\n",
             "<!-- needs: wine -->\n```console\n$ a\n```\n",
+            "<!-- needs: server -->\n```console\n$ a\n```\n",
             "```console\nno command\n```\n",
             "```bash\na\n```\n",
             "```console\n$ a\n",
