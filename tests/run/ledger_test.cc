@@ -61,6 +61,26 @@ TEST_CASE("Ledger: what is written is what is read") {
   CHECK(LedgerJson("run-1", *read) == LedgerJson("run-1", {Sample(), second}));
 }
 
+TEST_CASE("Ledger: an interval that speaks of some kinds names their topics") {
+  LedgerEntry entry = Sample();
+  entry.intervals[3] = {{990, 991, 1}, {993, 995, 6}, {996, 999, 5}};
+  const std::string json = LedgerJson("run-1", {entry});
+  CHECK(json.find(R"([990, 991, "player-events"])") != std::string::npos);
+  CHECK(json.find(R"([993, 995, "purchase-events", "server-metrics"])") != std::string::npos);
+  CHECK(json.find(R"([500, 506]])") != std::string::npos);
+  const Result<std::vector<LedgerEntry>> read = ParseLedger("ledger.json", json);
+  REQUIRE_MESSAGE(read.has_value(), read.error().message());
+  CHECK(read->front().intervals == entry.intervals);
+  // Their order does not matter, and all three are as good as none.
+  const Result<std::vector<LedgerEntry>> other = ParseLedger(
+      "ledger.json",
+      With(With(json, R"("purchase-events", "server-metrics"])",
+                R"("server-metrics", "purchase-events"])"),
+           "[500, 506]", R"([500, 506, "server-metrics", "player-events", "purchase-events"])"));
+  REQUIRE_MESSAGE(other.has_value(), other.error().message());
+  CHECK(other->front().intervals == entry.intervals);
+}
+
 TEST_CASE("Ledger: it is taken from Deliveries, and adds up there") {
   Deliveries deliveries([](Position) { return std::int64_t{-1}; });
   deliveries.Generated(Kind::kPlayer, 10);
@@ -72,7 +92,7 @@ TEST_CASE("Ledger: it is taken from Deliveries, and adds up there") {
   deliveries.AckedMany(Kind::kServer, 1);
   LedgerEntry entry = MakeLedgerEntry("fake", Sample().topics, 12, deliveries);
   CHECK(!entry.adds_up());  // one server metric has no fate yet
-  deliveries.Lost(Fate::kShed, Kind::kServer, 11, "reader gone");
+  deliveries.LostRange(Fate::kShed, {0, 0, 1}, {{10, 11, 4}}, "reader gone", false);
   entry = MakeLedgerEntry("fake", Sample().topics, 12, deliveries);
   CHECK(entry.adds_up());
   CHECK(entry.total_generated() == 12);
@@ -81,6 +101,7 @@ TEST_CASE("Ledger: it is taken from Deliveries, and adds up there") {
   REQUIRE(entry.intervals[1].size() == 1);
   CHECK(entry.intervals[1][0].first == 3);
   CHECK(entry.intervals[1][0].last == 4);
+  CHECK(entry.intervals[3] == std::vector<PositionInterval>{{10, 11, 4}});
 }
 
 TEST_CASE("Ledger: what was changed is refused") {
@@ -98,6 +119,10 @@ TEST_CASE("Ledger: what was changed is refused") {
       {"[11, 12]", "[9, 12]", "positions.failed"},
       {"[11, 12]", "[11]", "positions.failed"},
       {"[11, 12]", "11", "positions.failed"},
+      {"[11, 12]", R"([11, 12, "player-metrics"])", "other topics"},
+      {"[11, 12]", R"([11, 12, "player-events", "player-events"])", "other topics"},
+      {"[11, 12]", "[11, 12, 1]", "other topics"},
+      {"[11, 12]", R"([11, "player-events"])", "positions.failed"},
       {R"("topics": [)", R"("topics": [ {},)", "three topics"},
       {R"("coarse": false)", R"("coarse": "no")", "coarse"},
   };

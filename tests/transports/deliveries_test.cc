@@ -2,9 +2,13 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
+#include <array>
 #include <random>
 #include <set>
 #include <thread>
+
+#include "transports/intervals.h"
 
 namespace playload {
 namespace {
@@ -100,6 +104,79 @@ TEST_CASE("Deliveries: too many intervals are joined, nearest first, and it says
   }
   for (const PositionInterval& i : intervals) {
     CHECK_FALSE((i.first < kEach * 3 && i.last >= kFar));
+  }
+}
+
+TEST_CASE("Deliveries: whole ranges are told at once, beside single positions") {
+  Deliveries deliveries(nullptr);
+  deliveries.LostRange(Fate::kShed, {5, 0, 2}, {{10, 19, 5}, {30, 39, 1}}, "nobody", false);
+  deliveries.LostRange(Fate::kShed, {0, 1, 0}, {{15, 24, 2}}, "nobody", false);
+  deliveries.LostRange(Fate::kShed, {0, 0, 0}, {}, "nothing", false);
+  CHECK(deliveries.fate(Fate::kShed, Kind::kPlayer) == 5);
+  CHECK(deliveries.fate(Fate::kShed, Kind::kPurchase) == 1);
+  CHECK(deliveries.fate(Fate::kShed, Kind::kServer) == 2);
+  CHECK(deliveries.fate(Fate::kFailed, Kind::kPlayer) == 0);
+  CHECK(deliveries.reasons() == std::map<std::string, std::uint64_t>{{"nobody", 8}});
+  using List = std::vector<PositionInterval>;
+  CHECK(deliveries.intervals(Fate::kShed) ==
+        List{{10, 14, 5}, {15, 19, 7}, {20, 24, 2}, {30, 39, 1}});
+  deliveries.Lost(Fate::kShed, Kind::kPlayer, 25, "late");
+  deliveries.Lost(Fate::kShed, Kind::kPlayer, 24, "late");
+  CHECK(deliveries.intervals(Fate::kShed) ==
+        List{{10, 14, 5}, {15, 19, 7}, {20, 23, 2}, {24, 25, 7}, {30, 39, 1}});
+  CHECK_FALSE(deliveries.coarse());
+  deliveries.LostRange(Fate::kShed, {0, 0, 0}, {}, "nothing", true);
+  CHECK(deliveries.coarse());
+}
+
+TEST_CASE("Deliveries: too many ranges are joined, nearest first, with the kinds of all") {
+  constexpr Position kFar = 1'000'000'000;
+  std::vector<PositionInterval> told;
+  for (Position i = 0; i <= Deliveries::kMaxIntervals; ++i) {
+    told.push_back({i * 3, i * 3, static_cast<std::uint8_t>(i % 2 == 0 ? 1 : 4)});
+  }
+  told.push_back({kFar, kFar + 9, 2});
+  Deliveries deliveries(nullptr);
+  deliveries.LostRange(Fate::kShed, {1, 1, 1}, told, "nobody", false);
+  CHECK(deliveries.coarse());
+  const std::vector<PositionInterval> joined = deliveries.intervals(Fate::kShed);
+  CHECK(joined.size() <= Deliveries::kMaxIntervals);
+  REQUIRE(joined.size() >= 2);
+  CHECK(joined.back() == told.back());
+  CHECK(Flatten(joined) == joined);
+  std::size_t at = 0;
+  for (const PositionInterval& i : told) {
+    while (at < joined.size() && joined[at].last < i.first) ++at;
+    REQUIRE(at < joined.size());
+    REQUIRE(joined[at].first <= i.first);
+    REQUIRE((joined[at].kinds & i.kinds) == i.kinds);
+  }
+}
+
+TEST_CASE("Flatten: the same places and kinds, ascending, without overlaps") {
+  std::mt19937 random(3);
+  for (int round = 0; round < 300; ++round) {
+    CAPTURE(round);
+    std::vector<PositionInterval> intervals;
+    std::array<std::uint8_t, 100> expected{};
+    for (auto n = random() % 12; n > 0; --n) {
+      const Position first = random() % 90;
+      const PositionInterval i = {first, first + random() % 10,
+                                  static_cast<std::uint8_t>(1 + random() % kAllKinds)};
+      intervals.push_back(i);
+      for (Position p = i.first; p <= i.last; ++p) expected[p] |= i.kinds;
+    }
+    const std::vector<PositionInterval> flat = Flatten(intervals);
+    std::array<std::uint8_t, 100> got{};
+    for (std::size_t n = 0; n < flat.size(); ++n) {
+      for (Position p = flat[n].first; p <= flat[n].last; ++p) got[p] |= flat[n].kinds;
+      if (n == 0) continue;
+      // Neighbours that could be one are one.
+      const bool touch = flat[n - 1].last + 1 == flat[n].first;
+      CHECK(flat[n - 1].last < flat[n].first);
+      CHECK_FALSE((touch && flat[n - 1].kinds == flat[n].kinds));
+    }
+    CHECK(got == expected);
   }
 }
 

@@ -117,6 +117,29 @@ TEST_CASE("Arrivals: from the ledger's intervals") {
   CHECK(of(coarse, 13) == Arrival::kCertain);
 }
 
+TEST_CASE("Arrivals: an interval may speak of some kinds only") {
+  constexpr std::uint8_t kPlayers = 1, kPurchases = 2, kServers = 4;
+  LedgerEntry entry;
+  entry.generated = {10, 10, 10};
+  entry.intervals[static_cast<unsigned>(Fate::kShed)] = {
+      {0, 9, kPlayers}, {10, 19, kPurchases | kServers}, {20, 29}};
+  entry.intervals[static_cast<unsigned>(Fate::kUnknown)] = {{5, 14, kServers}};
+  const Arrivals arrivals(entry);
+  const auto of = [&](Position p, Kind kind) { return arrivals.Of({p, kind, "", ""}); };
+  CHECK(of(0, Kind::kPlayer) == Arrival::kNever);
+  CHECK(of(9, Kind::kPlayer) == Arrival::kNever);
+  CHECK(of(10, Kind::kPlayer) == Arrival::kCertain);
+  CHECK(of(9, Kind::kPurchase) == Arrival::kCertain);
+  CHECK(of(10, Kind::kPurchase) == Arrival::kNever);
+  CHECK(of(4, Kind::kServer) == Arrival::kCertain);
+  CHECK(of(5, Kind::kServer) == Arrival::kUnknown);
+  CHECK(of(19, Kind::kServer) == Arrival::kUnknown);  // they overlap: one does not know
+  for (const Kind kind : {Kind::kPlayer, Kind::kPurchase, Kind::kServer}) {
+    CHECK(of(25, kind) == Arrival::kNever);
+    CHECK(of(30, kind) == Arrival::kCertain);
+  }
+}
+
 StreamWalker Walker(const World& world) {
   return [&world](const EventVisitor& visit) -> Status {
     for (std::size_t i = 0; i < world.events.size(); ++i) {
