@@ -163,7 +163,7 @@
       const { released, acked, latest } = status.kinds[kind];
       const card = document.querySelector(`[data-kind="${kind}"]`);
       put(card.querySelector("b"), count(released));
-      put(card.querySelector("span"), released === 0 ? "" : `${Math.floor(100 * acked / released)} % handed out`);
+      put(card.querySelector("span"), released === 0 ? "" : `${Math.round(100 * acked / released)} % handed out`);
       const text = JSON.stringify(latest);
       const code = card.querySelector("code");
       if (latest !== null && code.dataset.shows !== text) {
