@@ -15,7 +15,15 @@ import harness
 import http_clients
 from cutting_proxy import CuttingProxy
 from http_clients import Client
-from http_expect import KINDS, Expected, enveloped, exactly_once, start_now, without_early_copies
+from http_expect import (
+    KINDS,
+    Expected,
+    enveloped,
+    exactly_once,
+    start_now,
+    wait_until_released,
+    without_early_copies,
+)
 from http_server import PlayloadServer
 from kafka_server import free_ports
 
@@ -124,7 +132,7 @@ class ClientsTest(unittest.TestCase):
 
     def test_each_form_is_what_was_said_to_the_byte(self):
         first, last = 101, 400
-        self.wait_until_released(last)
+        wait_until_released(server.url, last)
         for form, record in (
             ("sse", lambda seq, text: b"data: %s\nid: %d\n\n" % (text, seq)),
             ("ndjson", lambda seq, text: text + b"\n"),
@@ -185,10 +193,6 @@ class ClientsTest(unittest.TestCase):
             for records in connections.values():
                 self.assertEqual(records, wanted.lines[: len(records)])
 
-    def wait_until_released(self, seq: int) -> None:
-        """Returns once the run has come to that event: it is the first that is then sent."""
-        curl(f"/stream_events?after={seq - 1}&limit=1&format=ndjson")
-
     # ---- Fluvio's http-source ----
 
     def run_fluvio_like(self, name: str, url: str, seconds: float) -> list[list[bytes]]:
@@ -226,7 +230,7 @@ class ClientsTest(unittest.TestCase):
             ended += 50
 
     def test_fluvio_begins_again_where_its_url_says(self):
-        self.wait_until_released(150)
+        wait_until_released(server.url, 150)
         url = f"{server.url}/stream_events?after=100&limit=50"
         for records in self.run_fluvio_like("fluvio-after", url, 2):
             self.assertEqual(records, expected.lines[100:150])

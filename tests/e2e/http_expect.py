@@ -11,6 +11,7 @@ import os
 import pathlib
 import re
 import subprocess
+import urllib.request
 from collections.abc import Iterable, Sequence
 
 import harness
@@ -27,6 +28,16 @@ _TIMESTAMP = re.compile(rb'"event_timestamp":"[^"]*"')
 def start_now() -> str:
     """The present second, for --start: the plan of a run that is live from its beginning."""
     return datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def wait_until_released(url: str, seq: int) -> None:
+    """Returns when the run of the server at `url` has come to that event."""
+
+    def released() -> bool:
+        with urllib.request.urlopen(url + "/status", timeout=30) as answer:
+            return json.load(answer)["head"] >= seq
+
+    harness.wait_until(released, timeout=RUN_SECONDS)
 
 
 def kind_of(line: bytes) -> str:
