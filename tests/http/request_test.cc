@@ -257,6 +257,10 @@ TEST_CASE("Request: unknown, repeated and empty parameters") {
     CheckRefused("/stream_events?" + std::string(name) + "=%ff", name);
   }
   CheckRefused("/player_event?count", "count");
+  for (const char* value : {"%00", "1%00", "%80", "%7f"}) {
+    CHECK(BodyOf(Get("/stream_events?limit=" + std::string(value))).find("not ASCII, or NUL") !=
+          std::string::npos);
+  }
 }
 
 TEST_CASE("Request: queries that the library would misread") {
@@ -302,6 +306,7 @@ TEST_CASE("Request: the format of a stream") {
       {"", {"Accept: text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"}, kSse},
       {"", {"Accept: application/json, text/plain, */*"}, kJson},
       {"", {"Accept: text/html, image/gif, image/jpeg, *; q=.2, */*; q=.2"}, kSse},
+      {"", {"Accept: text/html, *; q=.2"}, kSse},
       // The better quality, then the more specific, then the first.
       {"", {"Accept: application/json;q=0.5, application/x-ndjson"}, kNdjson},
       {"", {"Accept: application/json;q=0.5, application/x-ndjson;q=0.501"}, kNdjson},
