@@ -13,7 +13,7 @@ readonly test_packages=(
   doctest-dev libbenchmark-dev clang-format-14 clang-14 libclang-rt-14-dev
   default-jre-headless maven kcat
   python3 python3-jsonschema qemu-user locales zstd
-  chromium chromium-driver curl python3-venv)
+  chromium chromium-driver curl python3-venv nginx openssl prometheus)
 
 readonly log_dir=build/log
 
