@@ -80,7 +80,7 @@ class Wire:
             self.socket.bind((source, 0))
         self.socket.settimeout(PATIENCE)
         self.socket.connect((host, port))
-        self.pending = b""
+        self.pending = bytearray()
 
     def __enter__(self) -> "Wire":
         return self
@@ -115,8 +115,10 @@ class Wire:
         while end not in self.pending:
             if not self.more():
                 return None
-        text, _, self.pending = self.pending.partition(end)
-        return text + end
+        at = self.pending.index(end) + len(end)
+        text = bytes(self.pending[:at])
+        del self.pending[:at]
+        return text
 
     def answer(self, *, head: bool = False) -> Answer | None:
         """The next answer with its whole body; None when the connection is closed instead."""
@@ -129,13 +131,14 @@ class Wire:
         if not head:
             while len(self.pending) < size:
                 assert self.more(), f"a body of {size} bytes ended at {len(self.pending)}"
-            answer.body, self.pending = self.pending[:size], self.pending[size:]
+            answer.body = bytes(self.pending[:size])
+            del self.pending[:size]
         return answer
 
     def rest(self) -> bytes:
         while self.more():
             pass
-        return self.pending
+        return bytes(self.pending)
 
 
 def get(target: str, *headers: str) -> bytes:
@@ -753,7 +756,7 @@ class LimitsTest(HttpCase):
                 code=EXIT_CANNOT_LISTEN,
             )
             self.assertIn(f"127.0.0.1:{server.port}", done.stderr)
-            self.assertRegex(done.stderr, r"(?i)in use")
+            self.assertIn("another program listens there", done.stderr)
             self.assert_alive()
 
     def test_connections_in_all(self):
@@ -790,8 +793,13 @@ class LimitsTest(HttpCase):
         token = base64.b64encode(hashlib.sha256(b"playload").digest()).decode()
         file = self.scratch / "token"
         file.write_text(token + "\nnot this line\n", encoding="ascii")
+        self.playload(
+            *["serve", "steady", "--listen", "127.0.0.1:0", "--token-file", file],
+            code=harness.EXIT_BAD_INPUT,  # others may read it
+        )
+        file.chmod(0o600)
         with self.serving("--token-file", file) as server:
-            for target in ("/", "/stream_events", "/player_event", "/metrics", "/openapi.json"):
+            for target in ("/stream_events", "/player_event", "/metrics", "/status", "/nothing"):
                 for header in ("X: y", "Authorization: Bearer", f"Authorization: Basic {token}",
                                f"Authorization: Bearer {token[:-1]}", "Authorization: Bearer ",
                                f"Authorization: Bearer {token}x", f"Authorization: {token}",
@@ -803,9 +811,9 @@ class LimitsTest(HttpCase):
                 with self.wire() as wire:
                     good = f"Authorization: bearer {token}"
                     wire.send(get(target, good))
-                    self.assertEqual(wire.answer().status, 200)
-            self.assertEqual(self.ask(get("/healthz")).status, 200)
-            self.assertEqual(self.ask(get("/readyz")).status, 200)
+                    self.assertEqual(wire.answer().status, 404 if target == "/nothing" else 200)
+            for target in ("/", "/healthz", "/readyz"):
+                self.assertEqual(self.ask(get(target)).status, 200)
             self.assertNotIn(token, server.output())
             server.stop()
 
@@ -826,7 +834,6 @@ class LimitsTest(HttpCase):
             idle = stack.enter_context(self.wire())
             half = stack.enter_context(self.wire())
             half.send(b"GET /stream_ev")
-            time.sleep(1.5)  # enough for more bytes than buffers of the system hold
             ends: dict[int, bytes] = {}
 
             def read(number: int, wire: Wire) -> None:
@@ -838,6 +845,7 @@ class LimitsTest(HttpCase):
             ]
             for thread in threads:
                 thread.start()
+            time.sleep(1.5)  # enough for more bytes than buffers of the system hold
             began = time.monotonic()
             server.process.send_signal(signal.SIGTERM)
             code = server.process.wait(PATIENCE)
