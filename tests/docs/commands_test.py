@@ -96,7 +96,9 @@ def unlinked(root: pathlib.Path) -> list[str]:
     """Links of the pages to files that are not there."""
     missing = []
     for page in pages(root):
-        for target in re.findall(r"\]\(([^)#:\s]+)(?:#[^)]*)?\)", page.read_text()):
+        text = page.read_text()
+        targets = re.findall(r"\]\(([^)#:\s]+)(?:#[^)]*)?\)", text)
+        for target in targets + re.findall(r'\b(?:src|srcset)="([^":]+)"', text):
             if not (page.parent / target).exists():
                 missing.append(f"{page.relative_to(root)}: the link to {target} leads nowhere")
     return missing

@@ -142,7 +142,8 @@
     const open = formats.filter(([, stream]) => stream.open > 0);
     put(at("streams"), count(sum(formats.map(([, stream]) => stream.open))));
     put(at("streams-sub"), (open.map(([name, stream]) => `${count(stream.open)} ${name}`).join(", ") || "open") +
-      (status.behind > 0 ? `; ${count(status.behind)} behind` : ""));
+      (status.behind > 0 ? `; ${count(status.behind)} behind` : "") +
+      (status.slow > 0 ? `; ${count(status.slow)} too slow` : ""));
 
     const bytes = sum(formats.map(([, stream]) => stream.bytes));
     put(at("out"), bytesText(bytes));
