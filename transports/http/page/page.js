@@ -27,7 +27,7 @@
   const count = (n) => (n < 1e9 ? grouped.format(n) : short.format(n));
 
   function rateText(rate) {
-    if (rate >= 100) return grouped.format(rate);
+    if (rate >= 99.95) return grouped.format(rate);
     return rate >= 10 ? rate.toFixed(1) : rate.toFixed(rate === 0 ? 0 : 2);
   }
   function threeDigits(value) {
