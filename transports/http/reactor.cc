@@ -240,9 +240,8 @@ void Reactor::Loop() {
 
 // What other threads have done since the last turn.
 void Reactor::TakeNews() {
-  woken_.store(false, std::memory_order_release);
-  // A full barrier: what was set before a Wake() that we have not seen is seen below.
-  std::atomic_thread_fence(std::memory_order_seq_cst);
+  // An exchange, so that what was set before a Wake() that found it true is seen below.
+  woken_.exchange(false, std::memory_order_acq_rel);
   if (source_ == nullptr) {
     source_ = begun_.load(std::memory_order_acquire);
     if (source_ == nullptr) return;
