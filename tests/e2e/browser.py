@@ -25,6 +25,7 @@ import urllib.request
 
 from http_server import end_with
 
+TRIES = 5
 START_SECONDS = 60
 CALL_SECONDS = 90
 
@@ -67,22 +68,14 @@ class Browser:
         shutil.rmtree(self._scratch, ignore_errors=True)
 
     def _start(self) -> None:
-        log = self._scratch / "chromedriver.log"
-        with open(log, "wb") as output:
-            self._driver = subprocess.Popen(
-                ["chromedriver", "--port=0"],
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=output,
-                start_new_session=True,
-                preexec_fn=end_with(os.getpid()),
-            )
-        until = time.monotonic() + START_SECONDS
-        while not (found := re.search(r"started successfully on port (\d+)", log.read_text())):
-            if self._driver.poll() is not None or time.monotonic() > until:
-                raise AssertionError(f"chromedriver did not start:\n{log.read_text()}")
-            time.sleep(0.05)
-        self._base = f"http://127.0.0.1:{found[1]}/session"
+        # With port 0 it takes a free one of IPv6, and wants the same one of IPv4, which need not be.
+        for attempt in range(1, TRIES + 1):
+            if port := self._start_driver(self._scratch / f"chromedriver-{attempt}.log"):
+                break
+            if attempt == TRIES:
+                logs = "".join(log.read_text() for log in self._scratch.glob("*.log"))
+                raise AssertionError(f"chromedriver did not start:\n{logs}")
+        self._base = f"http://127.0.0.1:{port}/session"
         arguments = [
             *ARGUMENTS,
             f"--user-data-dir={self._scratch / 'profile'}",
@@ -114,6 +107,24 @@ class Browser:
                 "mobile": self._width < 600,
             },
         )
+
+    def _start_driver(self, log: pathlib.Path) -> int | None:
+        """Its port; None: it ended."""
+        with open(log, "wb") as output:
+            self._driver = subprocess.Popen(
+                ["chromedriver", "--port=0"],
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                start_new_session=True,
+                preexec_fn=end_with(os.getpid()),
+            )
+        until = time.monotonic() + START_SECONDS
+        while self._driver.poll() is None and time.monotonic() < until:
+            if found := re.search(r"started successfully on port (\d+)", log.read_text()):
+                return int(found[1])
+            time.sleep(0.05)
+        return None
 
     def _call(self, method: str, path: str, body: object = None):
         request = urllib.request.Request(
