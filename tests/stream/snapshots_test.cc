@@ -92,6 +92,7 @@ TEST_CASE("Snapshots: lanes put back go on with the stream's next record") {
     const Layout layout(model.lanes(), 0, 1, spec.end);
     Lanes lanes(model);
     for (const std::uint64_t run : {*held.rbegin(), *held.begin()}) {
+      REQUIRE(snapshots.Nearest(run) == run);
       REQUIRE(snapshots.Restore(run + 5, &lanes) == run);
       std::vector<Record> records(kRunLength);
       for (std::uint64_t q = run; q < run + 500; ++q) {
