@@ -68,7 +68,7 @@ class Browser:
         shutil.rmtree(self._scratch, ignore_errors=True)
 
     def _start(self) -> None:
-        # With port 0 it takes a free one of IPv6, and wants the same one of IPv4, which need not be.
+        # It takes a free port of IPv6 and wants the same one of IPv4, which need not be free.
         for attempt in range(1, TRIES + 1):
             if port := self._start_driver(self._scratch / f"chromedriver-{attempt}.log"):
                 break
