@@ -21,6 +21,9 @@ const CommandSyntax& ExpectSyntax() {
       {{"output", "OUTPUT",
         "only this one: player-session-summaries, purchase-aggregates, server-alerts, "
         "fraud-alerts"},
+       {"fed-by", "DESTINATION",
+        "where the pipeline had its events from, as the manifest calls it, or 'polled': from the "
+        "polled endpoints (default: the first destination)"},
        {"threads", "N", "workers that make the events again (default: cores - 1)"}},
       1,
       1,
@@ -38,7 +41,7 @@ Status ExpectCommand(const Flags& flags, const Invocation& /*invocation*/) {
   const Result<int> threads = ReadThreads(flags);
   if (!threads) return threads.error();
   Output output;
-  const Status made = Expect(flags.arguments().front(), only, *threads,
+  const Status made = Expect(flags.arguments().front(), flags.Text("fed-by"), only, *threads,
                              [&output](std::string_view lines) { return output.Write(lines); });
   const Status flushed = output.Flush();
   return made.ok() ? flushed : made;

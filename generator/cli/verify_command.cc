@@ -23,6 +23,9 @@ const CommandSyntax& VerifySyntax() {
       {{"from", "SOURCE", "where the outputs are: kafka://HOST:PORT[,HOST:PORT] or file:DIR"},
        {"topic", "USUAL=OTHER", "another name for a topic or file: fraud-alerts=my-alerts", true},
        {"only", "OUTPUT", "verify this output alone; repeat it for several", true},
+       {"fed-by", "DESTINATION",
+        "where the pipeline had its events from, as the manifest calls it, or 'polled': from the "
+        "polled endpoints (default: the one that --from stands for)"},
        {"inputs", "", "verify the input topics themselves: every event there once, in order"},
        {"timeout", "TIME", "how long nothing may come before what is missing is missing (30s)"},
        {"kafka", "KEY=VALUE", "a property of librdkafka", true},
@@ -54,6 +57,7 @@ Status VerifyCommand(const Flags& flags, const Invocation& invocation) {
     options.only.push_back(*kind);
   }
   options.inputs = flags.On("inputs");
+  options.fed_by = flags.Text("fed-by");
   Result<KafkaSettings> settings =
       ReadKafkaSettings(flags, flags.Texts("kafka"), invocation.environment);
   if (!settings) return settings.error();

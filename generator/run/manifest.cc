@@ -57,6 +57,14 @@ void WriteDestination(JsonText& json, const ManifestDestination& destination) {
   destination.end ? json.Value(*destination.end) : json.Null();
   json.Key("digest");
   destination.digest ? json.Value(Hex(*destination.digest)) : json.Null();
+  if (destination.polled) {
+    json.Key("polled");
+    json.BeginObject();
+    for (std::size_t k = 0; k < kKinds; ++k) {
+      json.Field(TopicName(static_cast<Kind>(k)), (*destination.polled)[k]);
+    }
+    json.EndObject();
+  }
   json.EndObject();
 }
 
@@ -92,6 +100,14 @@ ManifestDestination ReadDestination(JsonReader& reader, dom::object object,
       destination.digest = digest;
     } else {
       reader.Fail("field '" + where + "digest' is not 16 hexadecimal digits");
+    }
+  }
+  if (reader.Has(object, "polled")) {
+    const dom::object polled = reader.Object(object, where, "polled");
+    destination.polled.emplace();
+    for (std::size_t k = 0; k < kKinds; ++k) {
+      const std::string name(TopicName(static_cast<Kind>(k)));
+      (*destination.polled)[k] = reader.Unsigned(polled, where + "polled.", name.c_str());
     }
   }
   return destination;

@@ -29,6 +29,9 @@ struct ManifestDestination {
   // Of the events before `end`. Unknown while the run goes on, and after an interruption that left
   // no time to work it out.
   std::optional<std::uint64_t> digest;
+  // HTTP: how many events of each kind the polled endpoints handed out: always the first ones of
+  // their kind. Unknown while the run goes on.
+  std::optional<std::array<std::uint64_t, kKinds>> polled;
 };
 
 struct Manifest {

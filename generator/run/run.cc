@@ -568,6 +568,9 @@ void Run::Judge(const Status& begun) {
     if (!facts) facts = workers_[i]->facts = Regenerate(end);
     manifest_.destinations[i].end = end;
     if (facts) manifest_.destinations[i].digest = facts->digest;
+    if (const std::optional<HttpSummary>& http = summary_.destinations[i].http) {
+      manifest_.destinations[i].polled = http->server.polled_events;
+    }
     if (facts && i == 0) {
       summary_.expected = facts->tally;
       summary_.digest = facts->digest;

@@ -28,4 +28,22 @@ StreamWalker WalkRun(RunSpec spec, std::vector<std::int64_t> stamps, int threads
   };
 }
 
+StreamWalker WalkPolled(RunSpec spec, const std::array<std::uint64_t, kKinds>& counts,
+                        int threads) {
+  spec.end = RunSpec::kNoEnd;  // who polls makes the plan
+  spec.rate_max = false;       // its stamps are those of the stream
+  return
+      [walk = WalkRun(std::move(spec), {}, threads), counts](const EventVisitor& visit) -> Status {
+        std::array<std::uint64_t, kKinds> left = counts;
+        std::uint64_t all = left[0] + left[1] + left[2];
+        if (all == 0) return {};
+        return walk([&](const StreamEvent& event) {
+          std::uint64_t& of_kind = left[static_cast<std::size_t>(event.kind)];
+          if (of_kind == 0) return true;
+          --of_kind;
+          return visit(event) && --all > 0;
+        });
+      };
+}
+
 }  // namespace playload

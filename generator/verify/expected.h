@@ -6,6 +6,7 @@
 
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <vector>
 
@@ -17,5 +18,9 @@ namespace playload {
 // `stamps`: the recorded instants of the batches of a run at rate max on the live clock, else
 // empty. A walk ends where the spec does: give the run's final end.
 StreamWalker WalkRun(RunSpec spec, std::vector<std::int64_t> stamps, int threads);
+
+// What the polled endpoints of a run handed out: the first `counts` events of each kind, in plan
+// order over the three, with the timestamps that are planned for them.
+StreamWalker WalkPolled(RunSpec spec, const std::array<std::uint64_t, kKinds>& counts, int threads);
 
 }  // namespace playload

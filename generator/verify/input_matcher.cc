@@ -20,6 +20,13 @@ constexpr std::uint64_t kValueMask = (std::uint64_t{1} << kValueBits) - 1;
 
 std::size_t At(Kind kind) { return static_cast<std::size_t>(kind); }
 
+// Where the text of event_timestamp begins; the value's size where it has none.
+std::size_t TimestampIn(std::string_view value) {
+  constexpr std::string_view kField = R"("event_timestamp":")";
+  const std::size_t at = value.find(kField);
+  return at == std::string_view::npos ? value.size() : at + kField.size();
+}
+
 }  // namespace
 
 InputMatcher::InputMatcher(Options options)
@@ -34,7 +41,14 @@ InputMatcher::InputMatcher(Options options)
 
 std::uint64_t InputMatcher::Hash(std::string_view key, std::string_view value) const {
   const std::uint64_t of_key = options_.partitions ? XXH3_64bits(key.data(), key.size()) : 0;
-  const std::uint64_t of_value = XXH3_64bits_withSeed(value.data(), value.size(), of_key);
+  std::uint64_t of_value = of_key;
+  if (!options_.timestamps) {
+    const std::string_view before = value.substr(0, TimestampIn(value));
+    of_value = XXH3_64bits_withSeed(before.data(), before.size(), of_value);
+    value.remove_prefix(before.size());
+    value.remove_prefix(std::min(value.find('"'), value.size()));
+  }
+  of_value = XXH3_64bits_withSeed(value.data(), value.size(), of_value);
   return (of_key >> 41) << kValueBits | (of_value & kValueMask);
 }
 

@@ -35,6 +35,7 @@ class InputMatcher {
     // How many partitions each topic has. Empty: files, whose lines have no keys.
     std::optional<std::array<std::uint32_t, kKinds>> partitions;
     OwnNumber own;
+    bool timestamps = true;  // else all but event_timestamp is compared
   };
 
   explicit InputMatcher(Options options);

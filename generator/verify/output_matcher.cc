@@ -332,6 +332,8 @@ class ServerAlertMatcher {
  public:
   using Items = std::vector<AlertItem>;
 
+  explicit ServerAlertMatcher(bool timestamps) : timestamps_(timestamps) {}
+
   void Expect(const ProducedRecord& record, bool certain) {
     AlertItem item = Item(record);
     item.may = !certain;
@@ -470,7 +472,7 @@ class ServerAlertMatcher {
       open.swap(still_open);
       surplus.swap(still_surplus);
     };
-    pair_off([](const AlertItem& item) { return item.time_ns; });
+    if (timestamps_) pair_off([](const AlertItem& item) { return item.time_ns; });
     pair_off([](const AlertItem& item) {
       return std::tuple(item.cpu_load, item.memory_usage, item.latency);
     });
@@ -495,6 +497,7 @@ class ServerAlertMatcher {
 
   static constexpr std::size_t kMostPlaces = 1'000;
 
+  const bool timestamps_;
   SequenceMatcher<AlertItem> sequences_;
   std::vector<std::pair<std::string, std::string>> places_;
   OddTexts texts_;
@@ -747,8 +750,9 @@ class FraudMatcher {
 struct OutputMatcher::Impl {
   explicit Impl(const Options& options)
       : own(options.own),
-        parser(options.id_prefix),
+        parser(options.id_prefix, options.timestamps),
         aggregates(options.user_order),
+        alerts(options.timestamps),
         fraud(options.user_order) {
     for (int i = 0; i < kOutputKinds; ++i) {
       found[static_cast<unsigned>(i)].name = kOutputNames[i];

@@ -39,6 +39,8 @@ class OutputMatcher {
     // order is judged.
     bool user_order = true;
     OwnNumber own;
+    // Whether the events' timestamps are known: polled events carry the instant of their request.
+    bool timestamps = true;
   };
 
   explicit OutputMatcher(const Options& options);

@@ -87,6 +87,9 @@ void Blame(std::string* why, const std::string& what) {
 }  // namespace
 
 struct ProducedParser::Impl {
+  explicit Impl(bool with_timestamps) : timestamps(with_timestamps) {}
+
+  const bool timestamps;
   simdjson::dom::parser parser;
   std::string text;  // reused by content hashes
 
@@ -164,7 +167,9 @@ struct ProducedParser::Impl {
     record->memory_usage =
         static_cast<std::uint16_t>(take_number(parameters[2], "memory_usage", 65535));
     record->latency = take_number(parameters[3], "latency", 4294967295.0);
+    const std::size_t before_time = text.size();
     const auto time = take_text(fields[2], "event_timestamp");
+    if (!timestamps) text.resize(before_time);
     record->region = take_text(server[0], "region").value_or("");
     record->server_type = take_text(server[1], "server_type").value_or("");
     record->time_ns = InstantOf(time.value_or(""));
@@ -188,8 +193,10 @@ struct ProducedParser::Impl {
   }
 };
 
-ProducedParser::ProducedParser(std::string_view id_prefix)
-    : player_("player", id_prefix), server_("server", ""), impl_(std::make_unique<Impl>()) {}
+ProducedParser::ProducedParser(std::string_view id_prefix, bool timestamps)
+    : player_("player", id_prefix),
+      server_("server", ""),
+      impl_(std::make_unique<Impl>(timestamps)) {}
 
 ProducedParser::~ProducedParser() = default;
 ProducedParser::ProducedParser(ProducedParser&&) noexcept = default;

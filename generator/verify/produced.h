@@ -42,8 +42,8 @@ struct ProducedRecord {
 
 class ProducedParser {
  public:
-  // `id_prefix`: of the run.
-  explicit ProducedParser(std::string_view id_prefix);
+  // `id_prefix`: of the run. `timestamps`: whether event_timestamp is a part of `content`.
+  explicit ProducedParser(std::string_view id_prefix, bool timestamps = true);
   ~ProducedParser();
   ProducedParser(ProducedParser&&) noexcept;
 

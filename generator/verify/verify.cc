@@ -28,6 +28,7 @@ namespace {
 using std::chrono::milliseconds;
 using std::chrono::steady_clock;
 
+constexpr const char* kPolled = "polled";
 constexpr const char* kInputNames[kKinds] = {"player-events", "purchase-events", "server-metrics"};
 // Once everything expected is there: for what comes beyond it.
 constexpr milliseconds kGrace{1'000};
@@ -52,7 +53,54 @@ struct FinishedRun {
   LedgerEntry ledger;
 };
 
-Result<FinishedRun> LoadRun(const std::string& run_dir, std::size_t destination, int threads) {
+// Where a pipeline had its events from.
+struct FedBy {
+  std::size_t destination = 0;
+  bool polled = false;  // from the polled endpoints of it
+};
+
+// `name` as of VerifyOptions::fed_by, but for "".
+Result<FedBy> FindFedBy(const Manifest& manifest, const std::string& name) {
+  const auto& all = manifest.destinations;
+  std::vector<FedBy> found;
+  std::string names;
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    const bool http = all[i].to.starts_with("http://");
+    if (name == kPolled ? http : all[i].to == name) found.push_back({i, name == kPolled});
+    names += (names.empty() ? "" : ", ") + all[i].to;
+    if (http && names.find(kPolled) == std::string::npos) names += std::string(", ") + kPolled;
+  }
+  if (found.size() == 1) return found.front();
+  if (!found.empty()) {
+    return Invalid("--fed-by " + name + ": the run had several such destinations");
+  }
+  return Invalid("--fed-by " + Quoted(name) + " is no destination of this run; it had: " + names);
+}
+
+// The events that were handed out by the polled endpoints, none of which were lost to our
+// knowledge.
+Result<FinishedRun> LoadPolled(const std::string& run_dir, const Manifest& manifest,
+                               std::size_t destination, int threads) {
+  const ManifestDestination& server = manifest.destinations[destination];
+  if (!server.polled) {
+    return Invalid(run_dir + ": it is not known what was polled, for the run did not end in order");
+  }
+  FinishedRun run;
+  run.spec = manifest.spec;
+  run.walker = WalkPolled(manifest.spec, *server.polled, threads);
+  run.ledger.to = server.to;
+  run.ledger.topics = server.topics;
+  run.ledger.generated = run.ledger.fates[0] = *server.polled;
+  return run;
+}
+
+Result<FinishedRun> LoadRun(const std::string& run_dir, const FedBy& fed_by, int threads) {
+  const std::size_t destination = fed_by.destination;
+  if (fed_by.polled) {
+    const Result<Manifest> manifest = ReadManifest(run_dir);
+    if (!manifest) return manifest.error();
+    return LoadPolled(run_dir, *manifest, destination, threads);
+  }
   Result<RunSpec> spec = SpecFromManifest(run_dir, destination);
   if (!spec) return spec.error();
   Result<std::vector<LedgerEntry>> ledger = ReadLedger(run_dir);
@@ -271,7 +319,13 @@ class Verifier {
           "the players of compat are in every shard at once: a shard alone cannot be "
           "verified");
     }
-    destination_ = DestinationFor(manifest_, options_.from);
+    if (options_.fed_by.empty()) {
+      fed_by_.destination = DestinationFor(manifest_, options_.from);
+    } else {
+      const Result<FedBy> fed_by = FindFedBy(manifest_, options_.fed_by);
+      if (!fed_by) return fed_by.error();
+      fed_by_ = *fed_by;
+    }
     outputs_ = options_.only;
     if (outputs_.empty() && !options_.inputs) {
       for (int i = 0; i < kOutputKinds; ++i) outputs_.push_back(static_cast<OutputKind>(i));
@@ -282,7 +336,7 @@ class Verifier {
   }
 
   Status OpenCollector() {
-    const ManifestDestination& destination = manifest_.destinations[destination_];
+    const ManifestDestination& destination = manifest_.destinations[fed_by_.destination];
     const auto renamed = [&](const std::string& usual, const std::string& otherwise) {
       const auto given = options_.topics.find(usual);
       return given == options_.topics.end() ? otherwise : given->second;
@@ -302,10 +356,12 @@ class Verifier {
     collector_ = std::move(*collector);
 
     const OwnNumber own = OwnNumbersOf(manifest_.spec);
-    outputs_matcher_ = std::make_unique<OutputMatcher>(
-        OutputMatcher::Options{manifest_.spec.id_prefix, !manifest_.spec.scenario.compat, own});
+    // Polled events carry the instant of their request, but under the virtual clock.
+    const bool timestamps = !fed_by_.polled || manifest_.spec.clock == Clock::kVirtual;
+    outputs_matcher_ = std::make_unique<OutputMatcher>(OutputMatcher::Options{
+        manifest_.spec.id_prefix, !manifest_.spec.scenario.compat, own, timestamps});
     if (options_.inputs) {
-      InputMatcher::Options inputs{{}, manifest_.spec.id_prefix, std::nullopt, own};
+      InputMatcher::Options inputs{{}, manifest_.spec.id_prefix, std::nullopt, own, timestamps};
       for (std::size_t k = 0; k < kKinds; ++k) {
         inputs.names[k] = kInputNames[k];
         if (const auto count = collector_->partitions(static_cast<Kind>(k))) {
@@ -419,7 +475,7 @@ class Verifier {
 
   // Makes the events again and tells both matchers what must be there.
   Status TellExpected() {
-    Result<FinishedRun> run = LoadRun(options_.run_dir, destination_, options_.threads);
+    Result<FinishedRun> run = LoadRun(options_.run_dir, fed_by_, options_.threads);
     if (!run) return run.error();
     run_ = std::move(*run);
     Expectation expectation(run_.spec.id_prefix);
@@ -503,7 +559,14 @@ class Verifier {
           " events it is not known whether they arrived: what comes of them is "
           "counted as may");
     }
-    const SummaryFacts summary = ReadSummaryFacts(options_.run_dir, destination_);
+    if (fed_by_.polled) {
+      verdict->notes.push_back(
+          FormatCount(run_.ledger.total_generated()) +
+          " polled events, taken as arrived: an answer that its client did not read to the end "
+          "counts too");
+      return AddNotJudged(verdict);
+    }
+    const SummaryFacts summary = ReadSummaryFacts(options_.run_dir, fed_by_.destination);
     if (!summary.plan_held_back.empty()) {
       verdict->notes.push_back("the run did not offer its plan (" + summary.plan_held_back +
                                "): this says what the pipeline answered, not that it did so under "
@@ -519,6 +582,10 @@ class Verifier {
       verdict->notes.emplace_back(
           "the ledger is coarse: near what failed, acknowledged events are not judged either");
     }
+    AddNotJudged(verdict);
+  }
+
+  void AddNotJudged(Verdict* verdict) const {
     if (outputs_matcher_->not_judged() > 0) {
       verdict->notes.push_back(FormatCount(outputs_matcher_->not_judged()) +
                                " users' purchase-aggregates and fraud-alerts are not judged");
@@ -534,7 +601,7 @@ class Verifier {
   const VerifyOptions& options_;
   const std::atomic<bool>& stop_;
   Manifest manifest_;
-  std::size_t destination_ = 0;
+  FedBy fed_by_;
   std::vector<OutputKind> outputs_;
   std::unique_ptr<Collector> collector_;
   std::unique_ptr<OutputMatcher> outputs_matcher_;
@@ -557,14 +624,20 @@ Result<OutputKind> ParseOutputKind(std::string_view name) {
   return Invalid("'" + std::string(name) + "' is no output" + DidYouMean(name, names));
 }
 
-Status Expect(const std::string& run_dir, std::optional<OutputKind> only, int threads,
-              const std::function<bool(std::string_view lines)>& sink) {
+Status Expect(const std::string& run_dir, const std::string& fed_by, std::optional<OutputKind> only,
+              int threads, const std::function<bool(std::string_view lines)>& sink) {
   const Result<Manifest> manifest = ReadManifest(run_dir);
   if (!manifest) return manifest.error();
   if (!manifest->finished) {
     return Invalid(run_dir + ": the run is not over, so its events are not known yet");
   }
-  const Result<FinishedRun> run = LoadRun(run_dir, 0, threads);
+  FedBy from;
+  if (!fed_by.empty()) {
+    const Result<FedBy> found = FindFedBy(*manifest, fed_by);
+    if (!found) return found.error();
+    from = *found;
+  }
+  const Result<FinishedRun> run = LoadRun(run_dir, from, threads);
   if (!run) return run.error();
   return WriteExpected(run->walker, run->arrivals, run->spec.id_prefix, only, sink);
 }

@@ -39,6 +39,7 @@ struct VerifyOptions {
   // The outputs to verify. Empty: all four, or none with `inputs`.
   std::vector<OutputKind> only;
   bool inputs = false;
+  std::string fed_by;  // as of Expect(); "": by the destination that `from` stands for
   // Kafka: how long nothing may come before what is missing is called missing. While the run is not
   // over, nothing coming for so long is an error.
   std::chrono::milliseconds timeout{30'000};
@@ -61,10 +62,11 @@ Result<Verification> Verify(const VerifyOptions& options, const std::atomic<bool
 Result<OutputKind> ParseOutputKind(std::string_view name);
 
 // What a correct pipeline must put out for a run, as lines {"output":...,"key":...,"value":{...}}
-// in the order of their cause; of all outputs, or of `only`. For a run with several destinations:
-// for the events that the first one got. `sink` gets whole lines and returns whether to go on. The
-// run must be over.
-Status Expect(const std::string& run_dir, std::optional<OutputKind> only, int threads,
-              const std::function<bool(std::string_view lines)>& sink);
+// in the order of their cause; of all outputs, or of `only`. `fed_by`: where the pipeline had its
+// events from: one of the run's destinations as its manifest calls it, "" for the first, or
+// "polled" for the polled endpoints of its HTTP destination. `sink` gets whole lines and returns
+// whether to go on. The run must be over.
+Status Expect(const std::string& run_dir, const std::string& fed_by, std::optional<OutputKind> only,
+              int threads, const std::function<bool(std::string_view lines)>& sink);
 
 }  // namespace playload

@@ -103,6 +103,7 @@ COMMAND_LINES = [
     (["verify", "no-run"], ["--from"]),
     (["verify", "no-run", "--from", "kafka://localhost:1"], ["no-run/manifest.json"]),
     (["verify", "no-run", "--from", "file:x", "--only", "fraud"], ["--only"]),
+    (["verify", "no-run", "--fed-by"], ["--fed-by"]),
     (["pipeline"], ["--kafka"]),
     (["pipeline", "--kafka", "localhost:1", "--break", "everything"], ["--break"]),
     (["pipeline", "--kafka", "localhost:1", "--until-idle", "0s"], ["--until-idle"]),
@@ -230,6 +231,14 @@ class RunDirectoryTest(Case):
         summary = json.loads((self.scratch / "run" / "summary.json").read_text())
         self.assertEqual(summary["status"], "failed")
         self.assertEqual(summary["exit_code"], INVALID)
+
+    def test_what_fed_the_pipeline_is_no_destination_of_the_run(self):
+        done = self.playload(*DRY, "--events", "10", "--quiet", "--run-dir", "run")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        for command in (["expect", "run"], ["verify", "run", "--from", "file:out"]):
+            for fed_by in ("polled", "http://127.0.0.1:8000", "file:other"):
+                done = self.playload(*command, "--fed-by", fed_by)
+                self.refused(done, ["--fed-by", fed_by, "file:out"])
 
     def test_a_manifest_that_was_changed(self):
         done = self.playload(*DRY, "--duration", "1s", "--quiet", "--run-dir", "run")

@@ -39,7 +39,7 @@ TEST_CASE("Destinations: what is none is refused with the nearest form") {
                              Wrong{"http://127.0.0.1", "PORT"},
                              Wrong{"http://:8000", "PORT"},
                              Wrong{"http://127.0.0.1:65536", "PORT"},
-                             Wrong{"http://example.com:80", "PORT"},
+                             Wrong{"http://dash.example:80", "PORT"},
                              Wrong{"http://127.0.0.1:80/x", "names a path"},
                              Wrong{"http://127.0.0.1:80?x", "names a path"},
                              Wrong{"http://me:pw@127.0.0.1:80", "names a user"},

@@ -1,14 +1,9 @@
 // Runs with an HTTP destination, read by a client over a real socket. Every wait is for something
 // that the other side does.
 
-#include <arpa/inet.h>
 #include <doctest/doctest.h>
-#include <netinet/in.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 #include <algorithm>
-#include <array>
 #include <atomic>
 #include <filesystem>
 #include <fstream>
@@ -21,6 +16,7 @@
 #include "generator/run/run.h"
 #include "scenarios/load.h"
 #include "tests/run/fakes.h"
+#include "tests/support/http_client.h"
 #include "tests/support/world.h"
 
 namespace playload {
@@ -46,43 +42,6 @@ RunResult Do(RunOptions options, const std::atomic<bool>& stop) {
   Progress progress(Progress::Style::kQuiet, 2);
   return Execute(std::move(options), stop, kNo, progress);
 }
-
-class Client {
- public:
-  Client(const std::string& url, const std::string& target) {
-    socket_ = socket(AF_INET, SOCK_STREAM, 0);
-    sockaddr_in to{};
-    to.sin_family = AF_INET;
-    to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    to.sin_port = htons(static_cast<std::uint16_t>(std::stoi(url.substr(url.rfind(':') + 1))));
-    connected_ = connect(socket_, reinterpret_cast<const sockaddr*>(&to), sizeof(to)) == 0;
-    const std::string head = "GET " + target + " HTTP/1.1\r\nHost: localhost\r\n\r\n";
-    connected_ = connected_ && send(socket_, head.data(), head.size(), MSG_NOSIGNAL) ==
-                                   static_cast<ssize_t>(head.size());
-  }
-  ~Client() { close(socket_); }
-  Client(const Client&) = delete;
-  Client& operator=(const Client&) = delete;
-
-  // Reads on; false at the end of the stream.
-  bool Read() {
-    std::array<char, 65'536> part{};
-    const ssize_t n = recv(socket_, part.data(), part.size(), 0);
-    if (n > 0) text_.append(part.data(), static_cast<std::size_t>(n));
-    return n > 0;
-  }
-  [[nodiscard]] bool connected() const { return connected_; }
-  [[nodiscard]] std::string_view body() const {
-    const std::size_t head = text_.find("\r\n\r\n");
-    return head == std::string::npos ? std::string_view()
-                                     : std::string_view(text_).substr(head + 4);
-  }
-
- private:
-  int socket_ = -1;
-  bool connected_ = false;
-  std::string text_;
-};
 
 // The lines of a kind, by the first thing in each.
 std::string LinesOf(std::string_view lines, std::string_view name) {
@@ -119,7 +78,8 @@ TEST_CASE(
   options.serving = [&](const std::vector<const Destination*>& serving) {
     REQUIRE(serving.size() == 1);
     reader = std::thread([&, url = serving[0]->transport->name()] {
-      Client client(url, "/stream_events?format=ndjson&after=0&limit=" + std::to_string(kEvents));
+      test::HttpClient client(
+          url, "/stream_events?format=ndjson&after=0&limit=" + std::to_string(kEvents));
       while (client.connected() && client.Read()) {
       }
       body = client.body();
@@ -170,7 +130,7 @@ TEST_CASE("Run with HTTP: interrupted in the middle, a reader has whole events o
   std::thread reader;
   options.serving = [&](const std::vector<const Destination*>& serving) {
     reader = std::thread([&, url = serving[0]->transport->name()] {
-      Client client(url, "/stream_events?format=ndjson&after=0");
+      test::HttpClient client(url, "/stream_events?format=ndjson&after=0");
       while (client.connected() && client.Read()) {
         if (Lines(client.body()) > 500) stop = true;
       }

@@ -36,6 +36,7 @@ Manifest Sample() {
   ManifestDestination file;
   file.to = "file:out \"quoted\"";
   file.topics = {"player-events", "purchase-events", "server-metrics"};
+  file.polled = {{7, 0, 9'007'199'254'740'993}};
   manifest.destinations = {kafka, file};
   return manifest;
 }
@@ -78,6 +79,8 @@ TEST_CASE("Manifest: what is written is what is read") {
   REQUIRE(read->destinations.size() == 2);
   CHECK(read->destinations[0].to == written.destinations[0].to);
   CHECK(read->destinations[0].topics == written.destinations[0].topics);
+  CHECK(!read->destinations[0].polled.has_value());
+  CHECK(read->destinations[1].polled == written.destinations[1].polled);
   CHECK(read->destinations[0].start_offsets == written.destinations[0].start_offsets);
   CHECK(read->destinations[0].end == 12'345);
   CHECK(read->destinations[0].digest == written.destinations[0].digest);

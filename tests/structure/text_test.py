@@ -15,6 +15,8 @@ import tree
 
 # Hosts that may stand in a file. Whatever is fetched is named by its package or its coordinates.
 HOSTS = {
+    "...",  # whichever
+    "0.0.0.0",  # all addresses of this machine
     "127.0.0.1",
     "camel.apache.org",  # the name of the namespace of its routes
     "github.com",  # issues of the libraries that we use

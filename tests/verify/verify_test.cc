@@ -21,6 +21,7 @@
 #include "generator/run/run.h"
 #include "generator/verify/expected.h"
 #include "scenarios/load.h"
+#include "tests/support/http_client.h"
 #include "tests/verify/pipeline_world.h"
 #include "transports/kafka/embedded.h"
 
@@ -188,7 +189,7 @@ TEST_CASE("Verify: Expect() prints outputs that pass") {
   run.outputs.clear();
   for (int i = 0; i < kOutputKinds; ++i) {
     const auto kind = static_cast<OutputKind>(i);
-    REQUIRE(Expect(run.scratch / "run", kind, 1, [&](std::string_view lines) {
+    REQUIRE(Expect(run.scratch / "run", "", kind, 1, [&](std::string_view lines) {
               for (std::size_t at = 0; at < lines.size();) {
                 const std::size_t end = lines.find('\n', at);
                 run.outputs[kOutputNames[i]].emplace_back(lines.substr(at, end - at));
@@ -420,7 +421,7 @@ TEST_CASE("Verify: what it refuses, in one clear line") {
   manifest->finished = false;
   REQUIRE(WriteManifest(run.scratch / "run", *manifest).ok());
   refused([](VerifyOptions*) {}, "not over");
-  CHECK(Expect(run.scratch / "run", std::nullopt, 1, [](std::string_view) {
+  CHECK(Expect(run.scratch / "run", "", std::nullopt, 1, [](std::string_view) {
           return true;
         }).code() == Code::kInvalid);
 }
@@ -431,6 +432,150 @@ TEST_CASE("Verify: ends when it is told to") {
   const Result<Verification> result = Verify(run.Options(), kSet);
   REQUIRE_FALSE(result.has_value());
   CHECK(result.error().code() == Code::kInterrupted);
+}
+
+// A run with an HTTP destination, beside it another one, and what was polled of it as files of
+// events and of what the reference pipeline makes of them.
+class PolledRun {
+ public:
+  PolledRun() {
+    RunOptions options;
+    options.spec = Spec("fraud-and-overload", 400);  // polling does not end with the run
+    options.spec.clock = Clock::kLive;
+    options.to = {*ParseAddress("null"), *ParseAddress("http://127.0.0.1:0")};
+    options.run_dir = scratch / "run";
+    options.stay_ns = RunOptions::kUntilSignal;
+    std::atomic<bool> stop{false};
+    options.serving = [&](const std::vector<const Destination*>& serving) {
+      server = serving[0]->transport->name();
+      for (const char* target : {"/player_event?count=2000", "/purchase_event?count=700",
+                                 "/server_metric?count=3000", "/purchase_event?count=800"}) {
+        test::HttpClient client(server, std::string(target) + "&format=ndjson");
+        while (client.connected() && client.Read()) {
+        }
+        Took(target, client.body());
+      }
+      stop = true;
+    };
+    Progress progress(Progress::Style::kQuiet, STDERR_FILENO);
+    const RunResult result = playload::Execute(std::move(options), stop, kNotSet, progress);
+    REQUIRE(result.summary.begun);
+  }
+
+  [[nodiscard]] Result<Verification> Judge(const std::string& fed_by) const {
+    fs::create_directories(scratch / "files");
+    for (const std::string& name : kTopics) std::ofstream(Path(name)) << Lines(name);
+    VerifyOptions options;
+    options.run_dir = scratch / "run";
+    options.from = "file:" + scratch / "files";
+    options.fed_by = fed_by;
+    options.inputs = true;
+    for (int i = 0; i < kOutputKinds; ++i) options.only.push_back(static_cast<OutputKind>(i));
+    return Verify(options, kNotSet);
+  }
+
+  // Runs them all through the pipeline.
+  void Pipeline() {
+    ReferencePipeline pipeline(PipelineBreakage{});
+    std::vector<ReferencePipeline::OutputRecord> records;
+    for (unsigned k = 0; k < kKinds; ++k) {
+      for (const std::string& line : lines[kTopics[k]]) {
+        records.clear();
+        pipeline.Process(static_cast<ReferencePipeline::Input>(k), line, &records);
+        for (const auto& r : records) {
+          const std::string name = kOutputNames[static_cast<unsigned>(testing::KindOf(r.output))];
+          lines[name].push_back("{\"output\":\"" + name + "\",\"key\":\"" + r.key +
+                                "\",\"value\":" + r.value + "}");
+        }
+      }
+    }
+  }
+
+  Scratch scratch;
+  std::string server;
+  std::map<std::string, std::vector<std::string>> lines;
+
+ private:
+  [[nodiscard]] std::string Path(const std::string& name) const {
+    return scratch / ("files/" + name + ".ndjson");
+  }
+  [[nodiscard]] std::string Lines(const std::string& name) const {
+    std::string text;
+    const auto found = lines.find(name);
+    if (found == lines.end()) return text;
+    for (const std::string& line : found->second) text += line + '\n';
+    return text;
+  }
+  void Took(std::string_view target, std::string_view body) {
+    const std::size_t kind = target.starts_with("/player") ? 0 : target.starts_with("/pur") ? 1 : 2;
+    for (std::size_t at = 0; at < body.size();) {
+      const std::size_t end = body.find('\n', at);
+      lines[kTopics[kind]].emplace_back(body.substr(at, end - at));
+      at = end + 1;
+    }
+  }
+};
+
+TEST_CASE("Verify: a pipeline that was fed by polling") {
+  PolledRun run;
+  REQUIRE(run.lines["purchase-events"].size() == 1'500);
+  const Result<Manifest> manifest = ReadManifest(run.scratch / "run");
+  REQUIRE(manifest.has_value());
+  CHECK(!manifest->destinations[0].polled.has_value());
+  REQUIRE(manifest->destinations[1].polled.has_value());
+  CHECK(*manifest->destinations[1].polled ==
+        std::array<std::uint64_t, kKinds>{2'000, 1'500, 3'000});
+  run.Pipeline();
+
+  Result<Verification> found = run.Judge("polled");
+  REQUIRE_MESSAGE(found.has_value(), found.error().message());
+  CHECK_MESSAGE(found->verdict.passed(), VerdictText(found->verdict, found->history));
+  CHECK(Of(found->verdict, "player-session-summaries").expected == 2'000);
+  CHECK(Of(found->verdict, "purchase-aggregates").expected == 1'500);
+  CHECK(Of(found->verdict, "server-alerts").expected > 10);
+  CHECK(Of(found->verdict, "fraud-alerts").expected > 10);
+  CHECK(Of(found->verdict, "server-metrics").expected == 3'000);
+
+  // It is not what the stream handed out.
+  found = run.Judge("null");
+  REQUIRE_MESSAGE(found.has_value(), found.error().message());
+  CHECK(!found->verdict.passed());
+
+  // An event and an alert that are not those of the run.
+  std::string& event = run.lines["purchase-events"][1'000];
+  const std::size_t amount = event.find("\"amount\":") + 9;
+  const std::string right = event;
+  event.insert(amount, "9");
+  std::string& alert = run.lines["server-alerts"].back();
+  const std::size_t latency = alert.find("\"latency\":") + 10;
+  alert.insert(latency, "9");
+  found = run.Judge("polled");
+  REQUIRE_MESSAGE(found.has_value(), found.error().message());
+  CHECK(Of(found->verdict, "purchase-events").flaw(Flaw::kMissing) == 1);
+  CHECK(Of(found->verdict, "purchase-events").flaw(Flaw::kUnexpected) == 1);
+  CHECK(Of(found->verdict, "server-alerts").flaw(Flaw::kMissing) +
+            Of(found->verdict, "server-alerts").flaw(Flaw::kWrong) ==
+        1);
+  CHECK(Of(found->verdict, "fraud-alerts").passed());
+}
+
+TEST_CASE("Verify: what fed the pipeline must be a destination of the run") {
+  const PolledRun run;
+  for (const auto& [fed_by, says] : std::vector<std::pair<std::string, std::string>>{
+           {"http://127.0.0.1:1", "polled"}, {"file:x", run.server}, {"Polled", "null"}}) {
+    CAPTURE(fed_by);
+    const Result<Verification> found = run.Judge(fed_by);
+    REQUIRE(!found.has_value());
+    CHECK(found.error().code() == Code::kInvalid);
+    CHECK(found.error().message().find(says) != std::string::npos);
+  }
+  // The stream of the server was read by nobody, so nothing arrived by it.
+  std::string lines;
+  CHECK(Expect(run.scratch / "run", run.server, std::nullopt, 1, [&](std::string_view part) {
+          lines += part;
+          return true;
+        }).ok());
+  CHECK(lines.empty());
 }
 
 // The whole way over Kafka: events, pipeline, outputs and inputs.
