@@ -5,7 +5,7 @@
         code = server.stop()            # SIGTERM; the exit code
         summary = json.loads((server.run_dir / "summary.json").read_text())
 
-    with PlayloadServer("run", "steady", "--to", "null") as server:  # with --to http://... beside
+    with PlayloadServer("run", "steady", "--to", "null") as server:  # beside --to http
 
 The program stands in the environment variable PLAYLOAD. The server's output and, unless told
 otherwise, its run directory live in a folder that goes with the context. The server ends with the
