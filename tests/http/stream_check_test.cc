@@ -38,6 +38,7 @@ TEST_CASE("StreamCheck: every documented form passes and is counted") {
   CHECK(check.missed() == 10);
   CHECK(check.gaps()[1] == 1);
   CHECK(check.gaps()[2] == 1);
+  CHECK(Faults("data: {}\nid: 1\nevent: server\n\n") == 0);
 }
 
 TEST_CASE("StreamCheck: the same verdict wherever the bytes are cut") {
@@ -80,6 +81,11 @@ TEST_CASE("StreamCheck: a resume goes on where the client was") {
   check.Resume();
   check.Take(Event(5));
   CHECK(check.faults().order == 1);
+  // What a gap promised is forgotten with the connection: the client asks for what it lacks again.
+  check.Take(Gap("4", 10, "slow"));
+  check.Resume();
+  check.Take(Event(6));
+  CHECK(check.faults().total() == 2);
 }
 
 TEST_CASE("StreamCheck: a gap is held to what it says") {
