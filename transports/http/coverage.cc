@@ -32,8 +32,9 @@ class HolesOfKind {
       }
       front_ = to;
     }
-    if (holes_.size() > max_holes) [[unlikely]]
+    if (holes_.size() > max_holes) [[unlikely]] {
       GiveUpNarrowest(max_holes);
+    }
   }
 
   [[nodiscard]] bool coarse() const { return coarse_; }
