@@ -34,7 +34,7 @@ class PastTest(harness.Case):
         self.run_of = ["fraud-and-overload", "--seed", SEED, "--rate", RATE]
         self.run_of += ["--start", start.strftime("%Y-%m-%dT%H:%M:%SZ"), "--events", EVENTS]
         self.server = self.enterContext(PlayloadServer(*self.run_of))
-        # While the past is released, far faster than anybody reads, every reader is a slow one.
+        # The places that are asked for must not lie ahead of the run.
         wait_until_released(self.server.url, PAST_SECONDS * RATE)
 
     def lines(self) -> Iterator[list[bytes]]:

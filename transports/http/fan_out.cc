@@ -420,12 +420,14 @@ std::uint64_t FanOut::SlowAfter() const {
 void FanOut::Sweep(std::int64_t now_ns) {
   const Ordinal head = source_.window.head();
   const std::uint64_t slow_after = SlowAfter();
+  // While the run races through its past nobody can keep up with it.
+  const bool raced = source_.raced.exchange(false);
   const std::int64_t comment_ns =
       std::chrono::duration_cast<std::chrono::nanoseconds>(settings_.keep_alive).count();
   for (StreamClient* client : all_) {
     StreamClient& c = *client;
     const Ordinal lag = head > c.next ? head - c.next : 0;
-    c.least_lag = std::min(c.least_lag, lag);
+    c.least_lag = raced ? lag : std::min(c.least_lag, lag);
     const bool outside = settings_.window > 0 && lag > settings_.window;
     const bool slow = c.interval_ps == 0 && c.blocked && lag - c.least_lag > slow_after;
     if ((slow || outside) && !c.jump && !c.closing) {

@@ -45,6 +45,9 @@ struct Source {
   std::array<std::atomic<Ordinal>, kKinds> latest{};
   // The latest group of events that was released, after the planned instant of its first.
   std::atomic<std::int64_t> behind_ns{0};
+  // Since it was looked at last, events were released long after their instant: a start in the past
+  // is made up for, as fast as it goes.
+  std::atomic<bool> raced{false};
 };
 
 }  // namespace playload
