@@ -13,6 +13,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <cstdlib>
 #include <memory>
 #include <vector>
 
@@ -29,8 +30,11 @@ class LanesCopy {
 
  private:
   friend class Lanes;
-  std::vector<std::uint64_t> numbers_;  // of the lanes, ascending
-  std::unique_ptr<std::byte[]> lanes_;  // one after the other
+  struct Free {
+    void operator()(std::byte* bytes) const { std::free(bytes); }
+  };
+  std::vector<std::uint64_t> numbers_;        // of the lanes, ascending
+  std::unique_ptr<std::byte[], Free> lanes_;  // one after the other
   std::uint64_t bytes_ = 0;
 };
 

@@ -10,7 +10,8 @@ namespace {
 // Records of a tile: 4 MiB at most, and 4,096 per lane: longer slices gain nothing.
 constexpr std::uint64_t kMaxTileRuns = 16'384;
 constexpr std::uint64_t kMaxSliceRuns = 256;
-// Copying lanes costs as much as making an event for every so many bytes.
+// Putting lanes back costs as much as making an event for every so many bytes (measured: 110 into
+// lanes that are new, 200 and more into others).
 constexpr std::uint64_t kCopiedBytesPerEvent = 128;
 
 std::uint64_t RoundUp(std::uint64_t n, std::uint64_t unit) { return (n + unit - 1) / unit * unit; }

@@ -316,6 +316,12 @@ void History::Forget(std::uint64_t number) {
   const auto request = impl.requests.find(number);
   if (request != impl.requests.end() && request->second.asked) {
     impl.Drop(request);
+    // Nor what was to be made ahead of it.
+    for (std::uint64_t n = number + 1;; ++n) {
+      const auto next = impl.requests.find(n);
+      if (next == impl.requests.end() || next->second.asked) break;
+      impl.Drop(next);
+    }
     impl.forgot = true;
     impl.wake.notify_one();
   }

@@ -5,7 +5,7 @@
 // Threads: Get() belongs to the reactor; `ready` is called by the history's thread.
 // Memory: a cache of `cache_bytes`, and max_cursors times the lanes, within `cursor_bytes` (one
 // cursor at least); 100 bytes for every block that is asked for.
-// Cost: a block at the place of a cursor some 20 us; one far from all of them, 35 ns an event
+// Cost: a block at the place of a cursor 30 to 40 us; one far from all of them, 30 ns an event
 // between it and the nearest snapshot. Blocks near at hand do not wait for such a long way to end.
 
 #pragma once
