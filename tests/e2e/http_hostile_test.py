@@ -211,7 +211,7 @@ class HttpCase(harness.Case):
         answer = self.ask(get("/healthz"))
         self.assertEqual(answer.status, 200)
 
-    def attack(self, action: Callable[[], None], name: str = "") -> None:
+    def attack(self, action: Callable[[], None]) -> None:
         """Runs it with /healthz watched; afterwards everything is as it was."""
         for attempt in range(1, REPEATS + 1):
             before = self.descriptors()
@@ -224,7 +224,7 @@ class HttpCase(harness.Case):
             harness.wait_until(lambda: self.descriptors() <= before, PATIENCE)
             if p95(answers) < HEALTH_SECONDS:
                 return
-            print(f"{name or action}: /healthz p95 {p95(answers):.3f} s, try {attempt}")
+            print(f"{action.__name__}: /healthz p95 {p95(answers):.3f} s, try {attempt}")
         self.fail(f"/healthz took {answers[-10:]} s during the attack, {REPEATS} times")
 
     def assert_error(self, answer: Answer, status: int, parameter: str | None = None) -> None:
@@ -533,11 +533,26 @@ class HostileTest(HttpCase):
                 answer = wire.answer(head=True)
                 self.assertEqual(answer.status, 404 if target == "/nothing" else 200)
                 self.assertGreater(int(answer.headers["content-length"]), 0)
-            wire.send(raw("OPTIONS * HTTP/1.1", "Host: localhost"))
-            self.assertIn(wire.answer().status, (200, 204))
+            for target in ("*", "/stream_events", "/player_event", "/nothing"):
+                wire.send(raw(f"OPTIONS {target} HTTP/1.1", "Host: localhost"))
+                answer = wire.answer()
+                self.assertIn(answer.status, (204, 404) if target == "/nothing" else (204,))
             wire.send(get("/healthz", "Connection: close"))
             self.assertEqual(wire.answer().status, 200)
             self.assertEqual(wire.rest(), b"")
+        for target in ("/stream_events", "/player_event", "/player_event?count=10"):
+            with self.subTest(target=target), self.wire() as wire:
+                wire.send(raw(f"HEAD {target} HTTP/1.1", "Host: localhost", "Connection: close"))
+                self.assertEqual(wire.answer(head=True).status, 200)
+                self.assertEqual(wire.rest(), b"")
+        # HTTP/1.0: one answer, unless the client asks for more.
+        for header, answers in (("X: y", 1), ("Connection: keep-alive", 2)):
+            with self.subTest(header=header), self.wire() as wire:
+                wire.send(raw("GET /healthz HTTP/1.0", header) * 2)
+                for _ in range(answers):
+                    self.assertEqual(wire.answer().status, 200)
+                wire.end_input()
+                self.assertEqual(wire.rest(), b"")
 
     def test_half_close_is_served(self):
         def half_close():
@@ -588,6 +603,47 @@ class HostileTest(HttpCase):
     def resident(self) -> int:
         with open(f"/proc/{self.server.process.pid}/statm", encoding="ascii") as statm:
             return int(statm.read().split()[1]) * resource.getpagesize()
+
+    def test_large_answers_that_nobody_reads(self):
+        """400 requests for 10,000 events each, a gigabyte in all: what waits in memory is bounded,
+        others are told to come again."""
+        before = self.resident()
+        most = 0
+
+        def unread():
+            nonlocal most
+            with contextlib.ExitStack() as stack:
+                wires = [stack.enter_context(self.wire()) for _ in range(400)]
+                for wire in wires:
+                    wire.send(get("/player_event?count=10000"))
+                until = time.monotonic() + 3
+                while time.monotonic() < until:
+                    most = max(most, self.resident() - before)
+                    time.sleep(0.02)
+
+        self.attack(unread)
+        # What the reactor says of itself: 256 MiB of answers, beside what it needs to make them.
+        self.assertLess(most, 400 << 20)
+
+    def test_what_is_shown_is_cheap_however_many_are_there(self):
+        """Whoever asks for figures as fast as they come holds up nobody."""
+        with contextlib.ExitStack() as stack:
+            for _ in range(3_000):
+                wire = stack.enter_context(self.wire())
+                wire.send(get("/stream_events?rate=1"))
+                self.assertEqual(wire.answer().status, 200)
+
+            def ask():
+                until = time.monotonic() + 3
+                with contextlib.ExitStack() as askers:
+                    wires = [askers.enter_context(self.wire()) for _ in range(32)]
+                    while time.monotonic() < until:
+                        for number, wire in enumerate(wires):
+                            wire.send(get(("/status", "/metrics")[number % 2]))
+                        for wire in wires:
+                            self.assertEqual(wire.answer().status, 200)
+
+            self.attack(ask)
 
     def test_slow_silent_and_half_open(self):
         """2,000 that never speak, 200 that stop within a head, 50 that send a byte now and then:
