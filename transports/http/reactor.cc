@@ -35,7 +35,7 @@ constexpr std::int64_t kLingerNs = kNsPerSecond;
 constexpr std::size_t kMostDiscarded = std::size_t{256} << 10;
 // The whole of an answer; the largest has 2.8 MB.
 constexpr std::int64_t kAnswerNs = 120 * kNsPerSecond;
-constexpr std::size_t kMostAnswers = std::size_t{256} << 20;
+constexpr std::size_t kMostAnswers = std::size_t{128} << 20;
 constexpr std::int64_t kAcceptPauseNs = 100 * kNsPerMs;
 constexpr int kAcceptsAtOnce = 64;
 constexpr int kRequestsAtOnce = 32;
@@ -511,24 +511,27 @@ void Reactor::HandlePoll(Connection& c, const Request& request) {
         StreamHeadText(poll.ndjson ? "application/x-ndjson" : "application/json", request.origin),
         false);
   }
-  if (answer_bytes_ > kMostAnswers) {
-    return Answer(c, Full("too many large answers are on their way; try again later"), request);
-  }
-  if (AnswerPoll(c, request)) return;
-  c.state = Connection::State::kPoll;
-  c.poll = std::make_unique<Request>(request);
-  static_cast<DeadlineWork&>(c).Unlink();
+  AnswerPoll(c, request);
 }
 
 // Answers with the next events of the kind, if they are at hand; else the connection waits.
 bool Reactor::AnswerPoll(Connection& c, const Request& request) {
   const PollRequest poll = std::get<PollRequest>(request.what);
+  // The request may live in the connection itself.
+  const std::unique_ptr<Request> waited = std::move(c.poll);
+  c.state = Connection::State::kHead;
+  if (answer_bytes_ > kMostAnswers) {
+    Answer(c, Full("too many large answers are on their way; try again later"), request);
+    return true;
+  }
   if (!source_->polls.Take(poll.kind, poll.count, &polled_)) {
     if (!source_->polls.ok()) {
-      c.state = Connection::State::kHead;
       Answer(c, Full("out of memory"), request);
       return true;
     }
+    c.state = Connection::State::kPoll;
+    c.poll = std::make_unique<Request>(request);
+    static_cast<DeadlineWork&>(c).Unlink();
     polls_waiting_.PushBack(&c);
     return false;
   }
@@ -547,9 +550,6 @@ bool Reactor::AnswerPoll(Connection& c, const Request& request) {
   ++polls_[kind];
   polled_events_[kind] += poll.count;
   handed_.fetch_add(poll.count, std::memory_order_relaxed);
-  c.state = Connection::State::kHead;
-  // The request may live in the connection itself.
-  const std::unique_ptr<Request> waited = std::move(c.poll);
   Answer(c, response, request);
   return true;
 }
