@@ -23,6 +23,9 @@ constexpr std::int64_t kSlowSeconds = 5;
 constexpr std::uint32_t kBlocksAhead = 48;
 constexpr char kComment[] = ":\n\n";
 
+// Assigning an empty string would keep the memory.
+void Free(std::string& text) { std::string().swap(text); }
+
 }  // namespace
 
 FanOut::FanOut(const HttpSettings& settings, Source& source, Renderer& renderer, Coverage& coverage,
@@ -293,7 +296,7 @@ void FanOut::Took(StreamClient& c, const Gathered& gathered, std::size_t bytes,
     c.extra_at += extra;
     bytes -= extra;
     if (c.extra_at < c.extra.size()) return;
-    c.extra = std::string();
+    Free(c.extra);
     c.extra_at = 0;
   }
   for (std::size_t i = 0; i < gathered.pieces; ++i) {

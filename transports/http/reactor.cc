@@ -137,6 +137,9 @@ double CpuSeconds() {
   return seconds(usage.ru_utime) + seconds(usage.ru_stime);
 }
 
+// Assigning an empty string would keep the memory.
+void Free(std::string& text) { std::string().swap(text); }
+
 }  // namespace
 
 bool Reactor::AddressLess::operator()(const in6_addr& a, const in6_addr& b) const {
@@ -568,7 +571,7 @@ void Reactor::HandleStream(Connection& c, const Request& request) {
   KeepAlive(c.descriptor);
   static_cast<DeadlineWork&>(c).Unlink();
   c.state = Connection::State::kStream;
-  c.in = std::string();
+  Free(c.in);
   c.stream = std::make_unique<ConnectionStream>();
   c.stream->connection = &c;
   c.stream->descriptor = c.descriptor;
@@ -609,12 +612,12 @@ void Reactor::SendRest(Connection& c) {
   }
   answer_bytes_ -= c.out.size();
   c.out.clear();
-  if (c.out.capacity() > kReadBytes) c.out = std::string();
+  if (c.out.capacity() > kReadBytes) Free(c.out);
   c.out_at = 0;
   if (c.close_after) return Linger(c);
   c.state = Connection::State::kHead;
   if (c.in.empty()) {
-    if (c.in.capacity() > 1'024) c.in = std::string();
+    if (c.in.capacity() > 1'024) Free(c.in);
     SetDeadline(c, &idles_, Ns(settings_.idle_timeout));
   } else {
     SetDeadline(c, &heads_, Ns(settings_.head_timeout));
@@ -625,7 +628,7 @@ void Reactor::SendRest(Connection& c) {
 // connection and could take the answer with it.
 void Reactor::Linger(Connection& c) {
   c.state = Connection::State::kLinger;
-  c.in = std::string();
+  Free(c.in);
   shutdown(c.descriptor, SHUT_WR);
   SetDeadline(c, &lingers_, kLingerNs);
   Discard(c);
