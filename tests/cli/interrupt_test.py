@@ -305,6 +305,19 @@ class ServerTest(Case):
         summary = self.ended(process, 0)
         self.assertGreater(sum(counts["shed"] for counts in summary["topics"].values()), 0)
 
+    def test_too_few_descriptors_are_said(self):
+        process = self.start(
+            *["steady", "--listen", "127.0.0.1:0", "--max-connections", "1k", "--quiet"],
+            command="serve",
+            preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (96, 96)),
+        )
+        said = process.stderr.readline()
+        for words in (b"96 descriptors", b"32 clients", b"--max-connections 1,000"):
+            self.assertIn(words, said)
+        self.assertIn(b"serves to this machine alone", process.stderr.readline())
+        process.send_signal(signal.SIGINT)
+        self.ended(process, INTERRUPTED)
+
     def test_there_is_room_for_as_many_clients_as_the_hard_limit_allows(self):
         process, port = self.serve(
             preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (32, 1_024))
