@@ -177,7 +177,7 @@ std::vector<Flag> HttpFlags() {
       {"token-file", "FILE", "ask for 'Authorization: Bearer' and this file's first line"},
       {"allow-anonymous", "", "serve beyond this machine without a token"},
       {"cors-origin", "ORIGIN", "pages of this origin may read: https://dash.example", true},
-      {"max-connections", "N", "in all (default: 20,000)"},
+      {"max-connections", "N", "in all (default: 16,000)"},
       {"max-per-address", "N", "of one address (default: 1,024; on loopback all)"},
   };
 }

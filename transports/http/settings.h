@@ -37,7 +37,7 @@ struct HttpSettings {
   bool slow_closes = false;                // --slow-client close, else gap
   std::uint64_t slow_after = 0;            // --slow-after, events; 0: 100,000 or 5 s of the plan
   bool end_closes = false;                 // --at-end close
-  std::uint32_t max_connections = 20'000;  // in all
+  std::uint32_t max_connections = 16'000;  // in all
   std::uint32_t max_per_address = 0;       // 0: all of them on a loopback bind, else 1,024
   std::chrono::milliseconds head_timeout{5'000};   // from accept, or from the first byte of a head
   std::chrono::milliseconds idle_timeout{60'000};  // between two requests of a connection
