@@ -20,6 +20,7 @@
 
 #include "generator/base/system.h"
 #include "transports/http/guard.h"
+#include "transports/http/names.h"
 #include "transports/http/pages.h"
 #include "transports/http/response.h"
 
@@ -44,6 +45,8 @@ constexpr std::size_t kReadBytes = std::size_t{16} << 10;
 constexpr std::size_t kCheckEvery = 512;
 constexpr std::uint32_t kMostPerAddress = 1'024;
 constexpr std::size_t kSessionsShown = 100;
+// What the system says of the process is as old as this at most.
+constexpr std::int64_t kProcessNs = kNsPerSecond / 2;
 constexpr char kRetry[] = "retry: 2000\n\n";
 
 std::int64_t Ns(std::chrono::milliseconds ms) { return ms.count() * kNsPerMs; }
@@ -84,18 +87,6 @@ sockaddr_in6 Mapped(const sockaddr_storage& peer) {
   out.sin6_addr.s6_addr[10] = out.sin6_addr.s6_addr[11] = 0xff;
   std::memcpy(&out.sin6_addr.s6_addr[12], &v4.sin_addr, 4);
   return out;
-}
-
-std::string_view ContentType(StreamFormat format) {
-  switch (format) {
-    case StreamFormat::kSse:
-      return "text/event-stream";
-    case StreamFormat::kNdjson:
-      return "application/x-ndjson";
-    case StreamFormat::kJson:
-      return "application/json";
-  }
-  return {};
 }
 
 Response NotBegun() {
@@ -564,7 +555,8 @@ void Reactor::HandleStream(Connection& c, const Request& request) {
     nothing.status = 204;
     return Answer(c, nothing, request);
   }
-  std::string head = StreamHeadText(ContentType(wanted.form.format), request.origin);
+  std::string head =
+      StreamHeadText(kMediaTypes[static_cast<unsigned>(wanted.form.format)], request.origin);
   ++answers_[200];
   if (request.head) return SendText(c, std::move(head), false);
   if (wanted.form.format == StreamFormat::kSse) head += kRetry;
@@ -759,9 +751,13 @@ ServerStatus Reactor::MakeStatus(std::size_t sessions) const {
   status.accept_pauses = accept_pauses_;
   status.head_timeouts = head_timeouts_;
   status.answers.assign(answers_.begin(), answers_.end());
-  status.resident_bytes = ResidentBytes();
-  status.open_descriptors = OpenDescriptors();
-  status.cpu_seconds = CpuSeconds();
+  // Counting descriptors takes milliseconds when there are thousands.
+  if (now_ns_ >= process_.until_ns) {
+    process_ = {now_ns_ + kProcessNs, ResidentBytes(), OpenDescriptors(), CpuSeconds()};
+  }
+  status.resident_bytes = process_.resident_bytes;
+  status.open_descriptors = process_.open_descriptors;
+  status.cpu_seconds = process_.cpu_seconds;
   if (source_ == nullptr) return status;
   const StreamTables& tables = source_->tables;
   status.seed = tables.spec.seed;

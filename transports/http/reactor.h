@@ -153,6 +153,13 @@ class Reactor {
     Ordinal head = 0;
   };
   std::array<Sample, 4> samples_;  // of late seconds, the oldest first
+  struct Process {
+    std::int64_t until_ns = 0;  // it may be shown that long
+    std::uint64_t resident_bytes = 0;
+    std::uint64_t open_descriptors = 0;
+    double cpu_seconds = 0;
+  };
+  mutable Process process_;
   std::map<int, std::uint64_t> answers_;
   std::array<std::uint64_t, kKinds> polls_{};
   std::array<std::uint64_t, kKinds> polled_events_{};
