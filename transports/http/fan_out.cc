@@ -19,8 +19,10 @@ constexpr std::int64_t kPsPerNs = 1'000;
 constexpr std::int64_t kWorkNs = 2'000'000;
 constexpr std::uint64_t kSlowEvents = 100'000;
 constexpr std::int64_t kSlowSeconds = 5;
-// Old blocks that are asked for ahead of a client that takes them as fast as they come.
+// Old blocks that are asked for ahead of a client: many of one that takes them as fast as they
+// come, a few of one that takes its time.
 constexpr std::uint32_t kBlocksAhead = 48;
+constexpr std::uint32_t kBlocksAheadPaced = 2;
 constexpr char kComment[] = ":\n\n";
 
 // Assigning an empty string would keep the memory.
@@ -378,9 +380,9 @@ BlockRef FanOut::BlockAt(std::uint64_t number, StreamClient& c) {
   if (block_ && block_->number == number) return block_;
   BlockRef block = source_.window.Get(number);
   if (!block) {
-    // Only what is released exists for history, and a client with a rate takes its time.
+    // Only what is released exists for history.
     const std::uint64_t last = (source_.window.head() - 1) / kBatchEvents;
-    const std::uint32_t ahead = c.interval_ps > 0 ? 0 : kBlocksAhead;
+    const std::uint32_t ahead = c.interval_ps > 0 ? kBlocksAheadPaced : kBlocksAhead;
     block = source_.history.Get(
         number, static_cast<std::uint32_t>(std::min<std::uint64_t>(ahead, last - number)));
     if (!block) c.waits_for = number;

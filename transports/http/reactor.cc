@@ -523,6 +523,10 @@ bool Reactor::AnswerPoll(Connection& c, const Request& request) {
       Answer(c, Full("out of memory"), request);
       return true;
     }
+    if (source_->polls.dry(poll.kind)) {
+      Answer(c, ErrorResponse(404, "", "this scenario makes no such events"), request);
+      return true;
+    }
     c.state = Connection::State::kPoll;
     c.poll = std::make_unique<Request>(request);
     static_cast<DeadlineWork&>(c).Unlink();
