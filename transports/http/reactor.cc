@@ -37,6 +37,10 @@ constexpr std::size_t kMostDiscarded = std::size_t{256} << 10;
 // The whole of an answer; the largest has 2.8 MB.
 constexpr std::int64_t kAnswerNs = 120 * kNsPerSecond;
 constexpr std::size_t kMostAnswers = std::size_t{128} << 20;
+constexpr std::size_t kMostSentAtOnce = std::size_t{512} << 10;
+// Answers with more polled events wait for their turn.
+constexpr std::uint32_t kFewPolled = 200;
+constexpr std::int64_t kTurnNs = 2 * kNsPerMs;
 constexpr std::int64_t kAcceptPauseNs = 100 * kNsPerMs;
 constexpr int kAcceptsAtOnce = 64;
 constexpr int kRequestsAtOnce = 32;
@@ -268,9 +272,7 @@ void Reactor::Turn() {
       drained_.store(fan_out_->AllCaughtUp(), std::memory_order_release);
     }
   }
-  List<Connection, TurnWork> again;
-  again.Splice(again_);
-  while (Connection* c = again.PopFront()) ReadHeads(*c);
+  TakeTurns();
 
   std::array<epoll_event, 256> events;
   const int count =
@@ -298,6 +300,20 @@ void Reactor::Turn() {
   }
   doomed_.clear();
   if (finishing_ && (all_.empty() || now_ns_ >= finish_by_ns_)) phase_.store(Phase::kEnd);
+}
+
+// Goes on with those who had more to do than their share, for some milliseconds; then the others
+// are looked after, and the rest keeps its place.
+void Reactor::TakeTurns() {
+  const std::int64_t until = SteadyNow() + kTurnNs;
+  List<Connection, TurnWork> turns;
+  turns.Splice(again_);
+  while (Connection* c = turns.PopFront()) {
+    Continue(*c);
+    if (SteadyNow() >= until) break;
+  }
+  turns.Splice(again_);
+  again_.Splice(turns);
 }
 
 int Reactor::TimeoutMs(bool more) const {
@@ -394,9 +410,7 @@ void Reactor::Happened(Connection& c, std::uint32_t events) {
       if ((events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0) ReadHeads(c);
       return;
     case Connection::State::kAnswer:
-      if ((events & EPOLLOUT) == 0) return;
-      SendRest(c);
-      if (!c.doomed && c.state == Connection::State::kHead) ReadHeads(c);
+      if ((events & EPOLLOUT) != 0) Continue(c);
       return;
     case Connection::State::kPoll:
       return;
@@ -410,9 +424,14 @@ void Reactor::Happened(Connection& c, std::uint32_t events) {
   }
 }
 
+void Reactor::Continue(Connection& c) {
+  if (c.state == Connection::State::kPoll) AnswerPoll(c, *c.poll);
+  if (c.state == Connection::State::kAnswer && !c.doomed) SendRest(c);
+  if (c.state == Connection::State::kHead && !c.doomed) ReadHeads(c);
+}
+
 // Reads and answers requests until there is nothing to read, or something to wait for.
 void Reactor::ReadHeads(Connection& c) {
-  if (c.state == Connection::State::kPoll && !AnswerPoll(c, *c.poll)) return;
   for (int requests = 0; !c.doomed && c.state == Connection::State::kHead;) {
     if (c.in.size() > c.checked) {
       c.checked = c.in.size();
@@ -505,33 +524,37 @@ void Reactor::HandlePoll(Connection& c, const Request& request) {
         StreamHeadText(poll.ndjson ? "application/x-ndjson" : "application/json", request.origin),
         false);
   }
-  AnswerPoll(c, request);
+  if (poll.count <= kFewPolled) return AnswerPoll(c, request);
+  // It takes milliseconds: one after the other, each in its turn.
+  AwaitPoll(c, request);
+  again_.PushBack(&c);
+}
+
+void Reactor::AwaitPoll(Connection& c, const Request& request) {
+  c.state = Connection::State::kPoll;
+  c.poll = std::make_unique<Request>(request);
+  static_cast<DeadlineWork&>(c).Unlink();
 }
 
 // Answers with the next events of the kind, if they are at hand; else the connection waits.
-bool Reactor::AnswerPoll(Connection& c, const Request& request) {
+void Reactor::AnswerPoll(Connection& c, const Request& request) {
   const PollRequest poll = std::get<PollRequest>(request.what);
   // The request may live in the connection itself.
   const std::unique_ptr<Request> waited = std::move(c.poll);
   c.state = Connection::State::kHead;
   if (answer_bytes_ > kMostAnswers) {
-    Answer(c, Full("too many large answers are on their way; try again later"), request);
-    return true;
+    return Answer(c, Full("too many large answers are on their way; try again later"), request);
   }
   if (!source_->polls.Take(poll.kind, poll.count, &polled_)) {
     if (!source_->polls.ok()) {
-      Answer(c, Full("out of memory"), request);
-      return true;
+      return Answer(c, Full("out of memory"), request);
     }
     if (source_->polls.dry(poll.kind)) {
-      Answer(c, ErrorResponse(404, "", "this scenario makes no such events"), request);
-      return true;
+      return Answer(c, ErrorResponse(404, "", "this scenario makes no such events"), request);
     }
-    c.state = Connection::State::kPoll;
-    c.poll = std::make_unique<Request>(request);
-    static_cast<DeadlineWork&>(c).Unlink();
+    AwaitPoll(c, request);
     polls_waiting_.PushBack(&c);
-    return false;
+    return;
   }
   const bool planned = source_->tables.spec.clock == Clock::kVirtual;
   Response response;
@@ -549,7 +572,6 @@ bool Reactor::AnswerPoll(Connection& c, const Request& request) {
   polled_events_[kind] += poll.count;
   handed_.fetch_add(poll.count, std::memory_order_relaxed);
   Answer(c, response, request);
-  return true;
 }
 
 void Reactor::HandleStream(Connection& c, const Request& request) {
@@ -598,9 +620,12 @@ void Reactor::SendText(Connection& c, std::string text, bool keep_alive) {
 }
 
 void Reactor::SendRest(Connection& c) {
+  const std::size_t share = c.out_at + kMostSentAtOnce;
   while (c.out_at < c.out.size()) {
-    const ssize_t sent = send(c.descriptor, c.out.data() + c.out_at, c.out.size() - c.out_at,
-                              MSG_NOSIGNAL | MSG_DONTWAIT);
+    if (c.out_at >= share) return again_.PushBack(&c);
+    const ssize_t sent =
+        send(c.descriptor, c.out.data() + c.out_at,
+             std::min(c.out.size() - c.out_at, kMostSentAtOnce), MSG_NOSIGNAL | MSG_DONTWAIT);
     if (sent < 0 && errno == EINTR) continue;
     if (sent < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) return;
     if (sent < 0) return Close(c);

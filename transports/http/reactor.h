@@ -69,6 +69,7 @@ class Reactor {
   void Wake();
   void Loop();
   void Turn();
+  void TakeTurns();
   [[nodiscard]] int TimeoutMs(bool more) const;
   void TakeNews();
 
@@ -78,11 +79,13 @@ class Reactor {
   void Admit(int descriptor, const sockaddr_in6& peer);
   void Refuse(int descriptor);
   void Happened(Connection& c, std::uint32_t events);
+  void Continue(Connection& c);
   void ReadHeads(Connection& c);
   bool Receive(Connection& c);
   void Handle(Connection& c, std::string_view head);
   void HandlePoll(Connection& c, const Request& request);
-  bool AnswerPoll(Connection& c, const Request& request);
+  void AnswerPoll(Connection& c, const Request& request);
+  void AwaitPoll(Connection& c, const Request& request);
   void HandleStream(Connection& c, const Request& request);
   void AnswerPage(Connection& c, const Request& request);
   void Answer(Connection& c, const Response& response, const Request& request);
