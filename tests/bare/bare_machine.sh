@@ -56,6 +56,12 @@ if [ -f "$HOME/.m2/settings.xml" ]; then
   install -D -m 644 "$HOME/.m2/settings.xml" "$machine/etc/skel/.m2/settings.xml"
   cp -a "$machine/etc/skel/.m2" "$machine/root/"
 fi
+# Where this machine's package managers look: PyPI, npm and crates.io, or their mirrors.
+for config in /etc/pip.conf /etc/npmrc "$HOME/.npmrc" "$HOME/.cargo/config.toml"; do
+  if [ -f "$config" ]; then
+    install -D -m 644 "$config" "$machine/${config/#$HOME//root}"
+  fi
+done
 
 # inside COMMAND...: in the machine, with nothing of this environment but the proxies.
 inside() {
