@@ -2,7 +2,10 @@
 
 #include <librdkafka/rdkafka.h>
 
+#include <algorithm>
+#include <map>
 #include <memory>
+#include <optional>
 #include <string_view>
 #include <utility>
 #include <vector>
@@ -20,6 +23,8 @@ using Input = ReferencePipeline::Input;
 
 // Outputs that are written but not acknowledged when the pipeline ends have this long.
 constexpr auto kFlushTimeout = std::chrono::seconds(30);
+// Nothing came for so long, and every end was seen: nothing will.
+constexpr auto kSettled = std::chrono::seconds(5);
 
 std::string TopicOf(const PipelineOptions& options, const char* name) {
   const auto renamed = options.topics.find(name);
@@ -139,10 +144,12 @@ KafkaReader::Options ReaderOptions(const PipelineOptions& options) {
           .log = options.log};
 }
 
+// By topic.
+using Places = std::map<std::string, KafkaReader::Offsets>;
+
 // Where to begin in each input topic.
-Result<std::map<std::string, KafkaReader::Offsets>> Starts(const PipelineOptions& options,
-                                                           const std::atomic<bool>& stop) {
-  std::map<std::string, KafkaReader::Offsets> starts;
+Result<Places> Starts(const PipelineOptions& options, const std::atomic<bool>& stop) {
+  Places starts;
   for (const char* const name : ReferencePipeline::kInputNames) starts[TopicOf(options, name)];
   if (!options.from_end) return starts;
   KafkaReader asker(ReaderOptions(options));
@@ -153,6 +160,28 @@ Result<std::map<std::string, KafkaReader::Offsets>> Starts(const PipelineOptions
     offsets = *ends;
   }
   return starts;
+}
+
+Result<Places> Ends(KafkaReader& reader, const Places& topics) {
+  Places ends;
+  for (const auto& [topic, unused] : topics) {
+    Result<KafkaReader::Offsets> of_topic = reader.EndOffsets(topic);
+    if (!of_topic) return of_topic.error();
+    ends[topic] = std::move(*of_topic);
+  }
+  return ends;
+}
+
+// Whether all before these ends was read. KafkaReader::at_end() does not say so: a partition whose
+// end was seen once counts as ended until what was written since is seen, too.
+bool HasRead(const KafkaReader& reader, const Places& ends) {
+  return std::all_of(ends.begin(), ends.end(), [&reader](const auto& place) {
+    const KafkaReader::Offsets read = reader.positions(place.first);
+    for (std::size_t p = 0; p < place.second.size(); ++p) {
+      if (p >= read.size() || read[p] < place.second[p]) return false;
+    }
+    return true;
+  });
 }
 
 }  // namespace
@@ -173,7 +202,7 @@ std::string PipelineReport::Line() const {
 }
 
 Result<PipelineReport> RunPipeline(const PipelineOptions& options, const std::atomic<bool>& stop) {
-  Result<std::map<std::string, KafkaReader::Offsets>> starts = Starts(options, stop);
+  Result<Places> starts = Starts(options, stop);
   if (!starts) return starts.error();
   std::map<std::string, Input, std::less<>> inputs;
   for (int i = 0; i < ReferencePipeline::kInputs; ++i) {
@@ -193,6 +222,7 @@ Result<PipelineReport> RunPipeline(const PipelineOptions& options, const std::at
   ReferencePipeline pipeline(options.breakage);
   PipelineReport report;
   std::vector<ReferencePipeline::OutputRecord> outputs;
+  std::optional<Places> ends;  // once it was told to finish
   while (!stop.load(std::memory_order_relaxed) && producer.status().ok()) {
     Result<std::span<const KafkaRecord>> records = reader.Next(milliseconds(100));
     if (!records) return records.error();
@@ -206,9 +236,18 @@ Result<PipelineReport> RunPipeline(const PipelineOptions& options, const std::at
       for (const ReferencePipeline::OutputRecord& output : outputs) producer.Write(output);
     }
     producer.Poll();
-    if (!records->empty() || !reader.at_end()) continue;
-    if (options.finish != nullptr && options.finish->load(std::memory_order_relaxed)) break;
-    if (options.until_idle && reader.quiet_for() >= *options.until_idle) break;
+    if (!records->empty()) continue;
+    if (options.finish != nullptr && options.finish->load()) {
+      if (!ends) {
+        Result<Places> asked = Ends(reader, *starts);
+        if (!asked) return asked.error();
+        ends = std::move(*asked);
+      }
+      // Ends may count what is no record: the marks of transactions.
+      if (HasRead(reader, *ends) || (reader.at_end() && reader.quiet_for() >= kSettled)) break;
+      continue;
+    }
+    if (options.until_idle && reader.at_end() && reader.quiet_for() >= *options.until_idle) break;
   }
   producer.Flush();
   if (!producer.status().ok()) return producer.status();
