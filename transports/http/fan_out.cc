@@ -97,6 +97,7 @@ void FanOut::Add(StreamClient* client, const StreamRequest& request, std::string
 void FanOut::Remove(StreamClient* client, SessionEnd end) {
   client->Unlink();
   StopWaiting(*client);
+  std::erase_if(finished_, [client](const auto& finished) { return finished.first == client; });
   all_[client->place] = all_.back();
   all_[client->place]->place = client->place;
   all_.pop_back();

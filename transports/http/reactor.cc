@@ -233,7 +233,6 @@ void Reactor::Loop() {
     }
   }
   EndAll();
-  if (fan_out_) CloseStreams();
 }
 
 // What other threads have done since the last turn.
