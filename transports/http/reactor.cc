@@ -228,7 +228,7 @@ void Reactor::Loop() {
     try {
       Turn();
     } catch (const std::exception&) {
-      // Out of memory: whoever is in the middle of something is let go, the others live on.
+      // Out of memory: all connections are let go, the server lives on; clients come back.
       EndAll();
     }
   }
