@@ -4,6 +4,7 @@
 #include <cstdio>
 #include <string>
 
+#include "generator/base/system.h"
 #include "generator/base/text.h"
 #include "generator/cli/commands.h"
 #include "generator/cli/memory.h"
@@ -11,7 +12,6 @@
 #include "generator/cli/run_setup.h"
 #include "generator/pace/plan.h"
 #include "generator/run/json_writer.h"
-#include "generator/run/run_clock.h"
 #include "generator/run/spec_text.h"
 #include "generator/run/version.h"
 #include "generator/stream/stream.h"
@@ -45,7 +45,7 @@ Result<Contents> Simulate(RunSpec spec, Position end, int threads) {
   spec.end = end;
   // Without a plan to wait for, the stream works in its largest tiles.
   spec.clock = Clock::kVirtual;
-  StampLog stamps(std::vector<std::int64_t>{WallClockNow()});
+  StampLog stamps(std::vector<std::int64_t>{UtcNow()});
   StreamOptions options;
   options.threads = threads;
   options.by_kind = true;

@@ -5,6 +5,7 @@
 #include <cstdlib>
 #include <string>
 
+#include "generator/base/system.h"
 #include "generator/base/text.h"
 #include "generator/cli/commands.h"
 #include "generator/cli/memory.h"
@@ -12,7 +13,6 @@
 #include "generator/cli/perform.h"
 #include "generator/cli/run_setup.h"
 #include "generator/run/progress.h"
-#include "generator/run/run_clock.h"
 #include "generator/stream/player_history.h"
 
 namespace playload {
@@ -29,7 +29,7 @@ Status PrintPlayer(const RunSetup& setup) {
   Progress progress(Progress::StyleFor(setup.quiet, STDERR_FILENO, std::getenv("TERM")),
                     STDERR_FILENO);
   RunSpec spec = setup.run.spec;
-  if (!setup.run.start_given) spec.start_ns = WallClockNow() / 1'000'000 * 1'000'000;
+  if (!setup.run.start_given) spec.start_ns = UtcNow() / 1'000'000 * 1'000'000;
   Output output;
   std::uint64_t events = 0;
   const Status made = PlayerHistory(spec, *setup.player, [&](std::string_view line) {

@@ -11,6 +11,7 @@
 #include <thread>
 #include <utility>
 
+#include "generator/base/system.h"
 #include "generator/base/text.h"
 #include "generator/run/json_file.h"
 #include "generator/run/manifest.h"
@@ -251,7 +252,7 @@ class Run {
 };
 
 Status Run::Prepare() {
-  const std::string id = MakeRunId(WallClockNow(), options_.spec);
+  const std::string id = MakeRunId(UtcNow(), options_.spec);
   summary_.run_dir = options_.run_dir;
   summary_.run_id = id;
   if (summary_.run_dir.empty()) {
@@ -324,7 +325,7 @@ void Run::ChooseStart() {
   SteadyClock clock;
   RunSpec& spec = options_.spec;
   const std::int64_t steady = clock.Now();
-  const std::int64_t wall = WallClockNow();
+  const std::int64_t wall = UtcNow();
   if (!options_.start_given) {
     spec.start_ns = wall;
     if (IsPaced(spec)) {
@@ -337,7 +338,7 @@ void Run::ChooseStart() {
   // Of a start in the past: what was due before the senders could begin is not called late.
   shared_.start.opened_ns.store(options_.start_given ? std::max(zero, steady + kLeadNs) : zero);
   shared_.start.zero_ns.store(zero, std::memory_order_release);
-  if (spec.rate_max) shared_.stamps = std::make_unique<StampLog>(WallClockNow);
+  if (spec.rate_max) shared_.stamps = std::make_unique<StampLog>(UtcNow);
   shared_.spec = spec;
   shared_.threads = options_.threads;
   shared_.drain_timeout_ns = options_.drain_timeout_ns;

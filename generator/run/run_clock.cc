@@ -29,8 +29,6 @@ void SteadyClock::WaitUntil(std::int64_t instant_ns) {
   }
 }
 
-std::int64_t WallClockNow() { return Read(CLOCK_REALTIME); }
-
 void WakeThisThreadPrecisely() { prctl(PR_SET_TIMERSLACK, 1UL, 0UL, 0UL, 0UL); }
 
 std::int64_t ThreadCpuNow() { return Read(CLOCK_THREAD_CPUTIME_ID); }

@@ -25,9 +25,6 @@ class SteadyClock final : public RunClock {
   void WaitUntil(std::int64_t instant_ns) override;
 };
 
-// CLOCK_REALTIME, UTC since 1970: read when a run starts, and for the stamps of `--rate max`.
-std::int64_t WallClockNow();
-
 // Lets waits of the calling thread end within microseconds; by default the kernel may group them
 // within 50 us.
 void WakeThisThreadPrecisely();

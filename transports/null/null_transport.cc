@@ -3,17 +3,13 @@
 #include <array>
 #include <cassert>
 
+#include "generator/base/system.h"
+
 namespace playload {
 namespace {
 
 // Of the events, one in this many is told with its latency.
 constexpr std::uint32_t kLatencySampling = 16;
-
-std::int64_t SteadyNow() {
-  return std::chrono::duration_cast<std::chrono::nanoseconds>(
-             std::chrono::steady_clock::now().time_since_epoch())
-      .count();
-}
 
 }  // namespace
 
