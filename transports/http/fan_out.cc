@@ -13,7 +13,6 @@
 namespace playload {
 namespace {
 
-constexpr std::int64_t kNsPerSecond = 1'000'000'000;
 constexpr std::int64_t kPsPerNs = 1'000;
 // Between two looks at the sockets.
 constexpr std::int64_t kWorkNs = 2'000'000;

@@ -17,6 +17,7 @@
 #include <atomic>
 #include <cstdint>
 #include <limits>
+#include <numeric>
 #include <optional>
 #include <string>
 #include <utility>
@@ -97,7 +98,10 @@ class FanOut {
   [[nodiscard]] bool AllCaughtUp() const;
   // Ends every client after the event in hand.
   void FinishAll();
-  [[nodiscard]] bool empty() const { return all_.empty(); }
+  // Handed out so far, over all clients.
+  [[nodiscard]] std::uint64_t events() const {
+    return std::accumulate(events_.begin(), events_.end(), std::uint64_t{0});
+  }
 
   // Where nothing is planned: how far the fastest client has come; kNobody without clients. Any
   // thread.

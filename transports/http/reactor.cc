@@ -15,6 +15,7 @@
 #include <exception>
 #include <filesystem>
 #include <fstream>
+#include <numeric>
 #include <system_error>
 #include <utility>
 
@@ -91,6 +92,11 @@ sockaddr_in6 Mapped(const sockaddr_storage& peer) {
   out.sin6_addr.s6_addr[10] = out.sin6_addr.s6_addr[11] = 0xff;
   std::memcpy(&out.sin6_addr.s6_addr[12], &v4.sin_addr, 4);
   return out;
+}
+
+std::string_view MediaType(const PollRequest& poll) {
+  return kMediaTypes[static_cast<unsigned>(poll.ndjson ? StreamFormat::kNdjson
+                                                       : StreamFormat::kJson)];
 }
 
 Response NotBegun() {
@@ -267,6 +273,8 @@ void Reactor::Turn() {
   if (fan_out_) {
     more = fan_out_->Work(now_ns_);
     CloseStreams();
+    handed_.store(std::accumulate(polled_events_.begin(), polled_events_.end(), fan_out_->events()),
+                  std::memory_order_relaxed);
     if (phase == Phase::kDrain) {
       drained_.store(fan_out_->AllCaughtUp(), std::memory_order_release);
     }
@@ -518,10 +526,7 @@ void Reactor::HandlePoll(Connection& c, const Request& request) {
   if (request.head) {
     // How long the answer would be is not known without taking the events.
     ++answers_[200];
-    return SendText(
-        c,
-        StreamHeadText(poll.ndjson ? "application/x-ndjson" : "application/json", request.origin),
-        false);
+    return SendText(c, StreamHeadText(MediaType(poll), request.origin), false);
   }
   if (poll.count <= kFewPolled) return AnswerPoll(c, request);
   // It takes milliseconds: one after the other, each in its turn.
@@ -557,7 +562,7 @@ void Reactor::AnswerPoll(Connection& c, const Request& request) {
   }
   const bool planned = source_->tables.spec.clock == Clock::kVirtual;
   Response response;
-  response.type = poll.ndjson ? "application/x-ndjson" : "application/json";
+  response.type = MediaType(poll);
   renderer_->RenderLines(polled_, planned ? -1 : UtcNow(), &response.body, &ends_);
   if (!poll.ndjson && poll.array) {
     for (const std::uint32_t end : ends_) response.body[end - 1] = ',';
@@ -569,7 +574,6 @@ void Reactor::AnswerPoll(Connection& c, const Request& request) {
   const auto kind = static_cast<unsigned>(poll.kind);
   ++polls_[kind];
   polled_events_[kind] += poll.count;
-  handed_.fetch_add(poll.count, std::memory_order_relaxed);
   Answer(c, response, request);
 }
 
@@ -668,16 +672,19 @@ void Reactor::Discard(Connection& c) {
   Close(c);
 }
 
+void Reactor::EndStream(Connection& c, SessionEnd end) {
+  c.stream->session.ended_ns = UtcNow();
+  fan_out_->Remove(c.stream.get(), end);
+  streams_.fetch_sub(1, std::memory_order_relaxed);
+  c.stream.reset();
+}
+
 // Closes the connections of streams that are over.
 void Reactor::CloseStreams() {
   for (const auto& [client, end] : fan_out_->TakeFinished()) {
     Connection& c = *static_cast<ConnectionStream*>(client)->connection;
     if (c.doomed || c.state != Connection::State::kStream) continue;
-    c.stream->session.ended_ns = UtcNow();
-    handed_.fetch_add(c.stream->session.events, std::memory_order_relaxed);
-    fan_out_->Remove(client, end);
-    streams_.fetch_sub(1, std::memory_order_relaxed);
-    c.stream.reset();
+    EndStream(c, end);
     if (end == SessionEnd::kClient || end == SessionEnd::kError) {
       Close(c);
     } else {
@@ -688,13 +695,7 @@ void Reactor::CloseStreams() {
 
 void Reactor::Close(Connection& c) {
   if (std::exchange(c.doomed, true)) return;
-  if (c.stream) {
-    c.stream->session.ended_ns = UtcNow();
-    handed_.fetch_add(c.stream->session.events, std::memory_order_relaxed);
-    fan_out_->Remove(c.stream.get(), finishing_ ? SessionEnd::kShutdown : SessionEnd::kClient);
-    streams_.fetch_sub(1, std::memory_order_relaxed);
-    c.stream.reset();
-  }
+  if (c.stream) EndStream(c, finishing_ ? SessionEnd::kShutdown : SessionEnd::kClient);
   answer_bytes_ -= c.out.size();
   static_cast<DeadlineWork&>(c).Unlink();
   static_cast<TurnWork&>(c).Unlink();

@@ -93,6 +93,7 @@ class Reactor {
   void SendRest(Connection& c);
   void Linger(Connection& c);
   void Discard(Connection& c);
+  void EndStream(Connection& c, SessionEnd end);
   void CloseStreams();
   void Close(Connection& c);
   void SetDeadline(Connection& c, Deadlines* list, std::int64_t after_ns);
