@@ -12,7 +12,7 @@ readonly build_packages=(
 readonly test_packages=(
   doctest-dev libbenchmark-dev clang-format-14 clang-14 libclang-rt-14-dev
   default-jre-headless maven kcat
-  python3 python3-jsonschema qemu-user locales zstd
+  python3 python3-jsonschema qemu-user locales valgrind zstd
   chromium chromium-driver curl python3-venv nginx openssl prometheus)
 
 readonly log_dir=build/log
