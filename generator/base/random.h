@@ -27,6 +27,7 @@ enum class Purpose : std::uint64_t {
   kServerTraits = 0xE7037ED1A0B428DB,
   kLane = 0x8EBC6AF09C88C6E3,
   kCompat = 0x589965CC75374CC3,
+  kWake = 0x1D8E4E27C47D124F,  // the place of a next session inside its era and its block
 };
 
 inline std::uint64_t Fold(std::uint64_t a, std::uint64_t b) {
@@ -39,11 +40,14 @@ inline std::uint64_t EntityKey(std::uint64_t seed_key, std::uint64_t entity) {
   return seed_key + entity * 0x9E3779B97F4A7C15u;
 }
 
+inline constexpr std::uint64_t kDrawStep = 0xD1342543DE82EF95u;
+
+// The draw of a sum of key and steps. Who makes step after step keeps the sum and adds kDrawStep.
+inline std::uint64_t DrawFrom(std::uint64_t sum) { return Fold(sum, sum ^ 0xE7037ED1A0B428DBu); }
+
 inline std::uint64_t DrawAt(std::uint64_t entity_key, std::uint64_t step,
                             Purpose purpose = Purpose::kStep) {
-  const std::uint64_t x =
-      (entity_key ^ static_cast<std::uint64_t>(purpose)) + step * 0xD1342543DE82EF95u;
-  return Fold(x, x ^ 0xE7037ED1A0B428DBu);
+  return DrawFrom((entity_key ^ static_cast<std::uint64_t>(purpose)) + step * kDrawStep);
 }
 
 // Spreads a user's seed, so that seeds 1 and 2 have nothing in common.

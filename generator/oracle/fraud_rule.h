@@ -16,16 +16,19 @@ namespace playload {
 enum class FraudAlert : std::uint8_t { kNone = 0, kMulti = 1, kFrequent = 2 };
 
 struct FraudState {
-  std::uint8_t bits =
-      0;  // 0-2: events so far, up to 6; 3-6: first currency; 7: a second one was seen
+  // 0-2: events so far, up to 6; 3-6: first currency; 7: a second one was seen
+  std::uint8_t bits = 0;
 
-  // One purchase-topic event of the player; `first` when it is the first one of its life.
-  FraudAlert Observe(unsigned currency, bool first) {
-    unsigned count = first ? 0 : bits & 7u;
-    const unsigned own = first ? currency : bits >> 3 & 15u;
-    const bool multi = (!first && (bits & 0x80u) != 0) || currency != own;
+  // Whether there was an event in this life.
+  [[nodiscard]] bool any() const { return (bits & 7) != 0; }
+
+  // One purchase-topic event of the player, in a currency below 16.
+  FraudAlert Observe(unsigned currency) {
+    unsigned count = bits & 7u;
+    const unsigned first = count == 0 ? currency : bits >> 3 & 15u;
+    const bool multi = (bits & 0x80u) != 0 || currency != first;
     if (count < 6) ++count;
-    bits = static_cast<std::uint8_t>(count | own << 3 | (multi ? 0x80u : 0u));
+    bits = static_cast<std::uint8_t>(count | first << 3 | (multi ? 0x80u : 0u));
     return count > 5 ? FraudAlert::kFrequent : multi ? FraudAlert::kMulti : FraudAlert::kNone;
   }
 };

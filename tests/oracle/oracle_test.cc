@@ -77,7 +77,7 @@ TEST_CASE("Oracle: 2,000 random users agree with the closed form and with the on
       if (m == 1'000 && currency != history.front()) m = i;
       const PurchaseOutputs got = oracle.Purchase({user, currency, 2, random() % 100'000});
       CHECK(got.transaction_count == static_cast<std::uint32_t>(i));
-      CHECK(got.alert == byte.Observe(currency, i == 1));
+      CHECK(got.alert == byte.Observe(currency));
     }
     frequent += static_cast<std::uint64_t>(std::max(0, n - 5));
     multi += static_cast<std::uint64_t>(std::max(0, std::min(n, 5) - m + 1));

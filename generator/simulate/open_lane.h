@@ -1,0 +1,96 @@
+// OpenLane: a lane in the hands of the thread that simulates it. Private to generator/simulate.
+//
+// Threads: one owner, for as long as one call of Lanes::Simulate() takes. Ownership: views of the
+// model and of the lane's memory.
+//
+// The parts: open_lane.cc the wheel and the turns of players, sessions.cc who comes and goes,
+// purchases.cc, servers.cc, compat.cc the original generator's world.
+
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "generator/event/record.h"
+#include "generator/simulate/lane.h"
+#include "generator/simulate/model.h"
+
+namespace playload {
+
+class OpenLane {
+ public:
+  OpenLane() = default;
+  OpenLane(const Model& model, std::uint64_t number, Lane* lane, Place* places)
+      : model_(&model),
+        number_(number),
+        first_(number * model.lane_players()),
+        lane_(lane),
+        places_(places) {}
+
+  // Everybody's first turn. Whatever the memory held before does not matter.
+  void Begin();
+  void BeginCompat();
+  // The next `count` records of each of `lanes` lanes, which belong to the same model. They take
+  // turns event by event: what one lane waits for is hidden behind the others' work.
+  static void Simulate(OpenLane* open, std::size_t lanes, Record* const* out, std::uint32_t count);
+  void SimulateCompat(Record* out, std::uint32_t count);
+
+ private:
+  [[nodiscard]] Actor& ActorOf(std::uint16_t number) const { return lane_->actors()[number - 1]; }
+
+  // The wheel.
+  [[gnu::noinline]] void EnterBlock();
+  void OpenEra();
+  void ToSlot(Actor* actor, std::uint16_t number) {
+    const unsigned slot = actor->until >> kSlotShift & (kSlots - 1);
+    actor->next = lane_->slots[slot];
+    lane_->slots[slot] = number;
+    lane_->occupied |= std::uint64_t{1} << slot;
+  }
+  // REQUIRES: ticks >= 1. The slot may be the one at hand.
+  void Insert(Actor* actor, std::uint16_t number, std::uint32_t ticks) {
+    actor->until += ticks;
+    const auto slots_away =
+        (actor->until >> kSlotShift) - static_cast<std::uint32_t>(lane_->slot & kSlotMask);
+    if ((slots_away & kSlotMask) < kSlots) [[likely]] {
+      ToSlot(actor, number);
+    } else {
+      InsertFar(actor, number);
+    }
+  }
+  void InsertFar(Actor* actor, std::uint16_t number);
+  void InsertPlace(std::uint32_t place, std::uint64_t at);
+  std::uint16_t TakeActor();
+
+  // Sessions.
+  void Wake(std::uint32_t place, std::uint32_t at);
+  void StartSession(Actor* actor, std::uint64_t made);
+  void EndSession(Actor* actor, std::uint16_t number, std::uint32_t gap_ticks);
+  [[nodiscard]] int FraudEpisode(std::uint64_t made);
+
+  // Rare records.
+  void Trade(const Actor& actor, Emit emit, Record* record);
+  void Buy(const Actor& actor, bool foreign, Record* record);
+  void Refund(const Actor& actor, bool again, Record* record);
+  void Measure(Actor* actor, std::uint16_t number, std::uint64_t made, Record* record);
+
+  [[nodiscard]] std::uint64_t KeyOf(std::uint32_t place) const {
+    return EntityKey(model_->seed_key, first_ + place);
+  }
+  [[nodiscard]] Actor& ServerOf(std::uint32_t place) const {
+    return lane_->actors()[place / model_->players_per_server];
+  }
+  // Planned instant of the lane's `made`-th event, on the timeline of the incidents.
+  [[nodiscard]] std::int64_t InstantOf(std::uint64_t made) const;
+
+  // `until` counts ticks modulo 2^32, so slots are counted modulo 2^30.
+  static constexpr std::uint32_t kSlotMask = 0xFFFFFFFFu >> kSlotShift;
+
+  const Model* model_ = nullptr;
+  std::uint64_t number_ = 0;
+  std::uint64_t first_ = 0;  // the first player's index in the population
+  Lane* lane_ = nullptr;
+  Place* places_ = nullptr;
+};
+
+}  // namespace playload

@@ -1,0 +1,143 @@
+// Who comes and who goes.
+
+#include <cstring>
+
+#include "generator/simulate/open_lane.h"
+
+namespace playload {
+
+void OpenLane::Begin() {
+  std::memset(lane_, 0, sizeof(Lane));
+  for (std::size_t k = 0; k < model_->fraud.size(); ++k) {
+    const std::uint64_t r = DrawAt(EntityKey(model_->seed_key, number_), k, Purpose::kLane);
+    lane_->fraud_sum[k] = static_cast<std::uint32_t>(r);
+    lane_->fraud_turn[k] = static_cast<std::uint8_t>(
+        Below(static_cast<std::uint32_t>(r >> 32),
+              static_cast<std::uint32_t>(model_->fraud[k].personas.size())));
+  }
+  // Servers are the first actors, for ever.
+  lane_->high = model_->servers_per_lane();
+  for (std::uint32_t s = 0; s < model_->ServersIn(number_); ++s) {
+    const std::uint64_t server = number_ * model_->servers_per_lane() + s;
+    const std::uint64_t r = DrawAt(EntityKey(model_->seed_key, server), 0, Purpose::kServer);
+    Actor& a = lane_->actors()[s];
+    a = Actor{};
+    a.server.region = model_->RegionOf(server);
+    a.server.cpu_drift = a.server.memory_drift = 6;
+    a.flags = model_->VirtualServer(server) ? Record::kVirtual : 0;
+    a.entity = static_cast<std::uint16_t>(s);
+    a.row = kServerActor;
+    Insert(&a, static_cast<std::uint16_t>(s + 1),
+           1 + Below(static_cast<std::uint32_t>(r >> 32), model_->report_ticks));
+  }
+  const std::uint32_t players = model_->PlayersIn(number_);
+  for (std::uint32_t i = 0; i < players; ++i) {
+    Place& p = places_[i];
+    const std::uint64_t key = KeyOf(i);
+    const std::uint64_t r = DrawAt(key, 0, Purpose::kFirstSession);
+    const unsigned persona = model_->mix_persona[model_->mix.Pick(
+        static_cast<std::uint32_t>(DrawAt(key, 0, Purpose::kPersona) >> 32))];
+    const PersonaTables& tables = model_->personas[persona];
+    p = Place{};
+    p.session = ~std::uint32_t{0};
+    p.traits.persona = persona & 31;
+    p.traits.leaves = 1;  // the first session begins a life
+    // Those who would be online now come within a minute, the others somewhere in their cycle: the
+    // load is about right from the start.
+    const bool soon = static_cast<std::uint32_t>(r) < tables.online_below;
+    const std::uint32_t within = soon ? 60'000 / kTickMs : tables.cycle_ticks;
+    const std::uint32_t at = 1 + Below(static_cast<std::uint32_t>(r >> 32), within);
+    if (at >> kBlockShift == 0) {
+      Wake(i, at);
+    } else {
+      InsertPlace(i, at);
+    }
+  }
+}
+
+// Somebody is about to begin a session, in one of the next kSlots slots: an actor for them.
+void OpenLane::Wake(std::uint32_t place, std::uint32_t at) {
+  const std::uint16_t number = TakeActor();
+  Actor& a = ActorOf(number);
+  a = Actor{};
+  a.entity = static_cast<std::uint16_t>(place);
+  a.row = kBegins;
+  a.until = at;
+  ToSlot(&a, number);
+}
+
+// The persona of an active fraud incident whose turn it is, or -1.
+int OpenLane::FraudEpisode(std::uint64_t made) {
+  const std::int64_t now = InstantOf(made);
+  for (std::size_t k = 0; k < model_->fraud.size(); ++k) {
+    std::int64_t into = 0;
+    if (!Active(model_->fraud[k].window, now, &into)) continue;
+    // Every 1/share-th session, not a draw: a share of 5 % is met over any 20 sessions.
+    const std::uint32_t before = lane_->fraud_sum[k];
+    lane_->fraud_sum[k] += model_->fraud_share[k];
+    if (lane_->fraud_sum[k] >= before) continue;
+    const std::vector<int>& personas = model_->fraud[k].personas;
+    const int persona = personas[lane_->fraud_turn[k]];
+    lane_->fraud_turn[k] = static_cast<std::uint8_t>((lane_->fraud_turn[k] + 1u) % personas.size());
+    return persona;
+  }
+  return -1;
+}
+
+// Begins a session at a place: of the player who is there, of a new one when the former left for
+// good, or of a new player of a fraud incident that is active and whose turn it is.
+void OpenLane::StartSession(Actor* actor, std::uint64_t made) {
+  const std::uint32_t place = actor->entity;
+  Place& p = places_[place];
+  ++p.session;
+  const int episode = model_->fraud.empty() ? -1 : FraudEpisode(made);
+  if (p.traits.leaves || episode >= 0) {
+    const std::uint64_t r = DrawAt(KeyOf(place), p.session, Purpose::kPersona);
+    p.traits = Traits{};
+    p.fraud = FraudState{};
+    // The first life's persona was drawn in Begin() with the same key, so that its timing fits.
+    p.traits.persona =
+        episode >= 0
+            ? static_cast<unsigned>(episode) & 31
+            : model_->mix_persona[model_->mix.Pick(static_cast<std::uint32_t>(r >> 32))] & 31u;
+    p.traits.console = static_cast<std::uint32_t>(r) < model_->console_below;
+    p.traits.episode = episode >= 0;
+    p.level = 1;
+    p.map = 0;
+  } else {
+    ++p.traits.age;
+  }
+  actor->player.life = p.session - p.traits.age;
+  actor->player.session = p.session;
+  actor->player.draw = KeyOf(place) + (std::uint64_t{p.session} << 16) * kDrawStep;
+  actor->flags = p.traits.console ? Record::kConsole : 0;
+  actor->row = static_cast<std::uint16_t>(p.traits.persona * kRowStates + kOffline);
+  actor->level = p.level;
+  actor->map = p.map;
+  ++ServerOf(place).server.online;
+}
+
+void OpenLane::EndSession(Actor* actor, std::uint16_t number, std::uint32_t gap_ticks) {
+  const std::uint32_t place = actor->entity;
+  Place& p = places_[place];
+  --ServerOf(place).server.online;
+  const PersonaTables& tables = model_->personas[p.traits.persona];
+  const auto draw =
+      static_cast<std::uint32_t>(DrawAt(KeyOf(place), p.session, Purpose::kLife) >> 32);
+  p.traits.leaves =
+      p.traits.episode || tables.one_session || p.traits.age == 254 || draw < tables.leave_below;
+  p.level = actor->level & 63;
+  p.map = actor->map & 3;
+  if (gap_ticks < 1u << kBlockShift) {
+    actor->row = kBegins;
+    Insert(actor, number, gap_ticks);
+    return;
+  }
+  const std::uint64_t now = lane_->slot << kSlotShift;
+  const std::uint32_t into_slot = actor->until & ((1u << kSlotShift) - 1);
+  InsertPlace(place, now + into_slot + gap_ticks);
+  actor->next = lane_->free;
+  lane_->free = number;
+}
+
+}  // namespace playload
