@@ -59,7 +59,11 @@ void JoinNearest(Intervals& intervals) {
 }  // namespace
 
 void Deliveries::Acked(Kind kind, Position position, std::int64_t now_ns, std::int64_t sent_ns) {
-  Add(fates_[static_cast<unsigned>(Fate::kAcked)], kind, 1);
+  Latency(position, now_ns, sent_ns);
+  AckedMany(kind, 1);
+}
+
+void Deliveries::Latency(Position position, std::int64_t now_ns, std::int64_t sent_ns) {
   const std::int64_t planned = planned_ns_ ? planned_ns_(position) : -1;
   if (planned >= 0) from_plan_.Record(std::max<std::int64_t>(now_ns - planned, 0));
   if (sent_ns >= 0) from_send_.Record(std::max<std::int64_t>(now_ns - sent_ns, 0));

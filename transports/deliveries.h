@@ -48,7 +48,9 @@ class Deliveries {
   // One completion thread at a time (`who` learns of the acknowledgement): counted, and its latency
   // taken. `sent_ns` is when it was handed to the client library, steady clock; -1 if not known.
   void Acked(Kind kind, Position position, std::int64_t now_ns, std::int64_t sent_ns);
-  // The same for many at once, without latency per event (files, null).
+  // The same in two steps, for many at once: the latency of each, if there is one to take, and then
+  // the count.
+  void Latency(Position position, std::int64_t now_ns, std::int64_t sent_ns);
   void AckedMany(Kind kind, std::uint64_t n) { Add(fates_[0], kind, n); }
 
   // Any thread. `reason` is counted in the summary.

@@ -44,6 +44,7 @@ std::unique_ptr<KafkaTransport> MakeKafka(const Address& address, const RunSpec&
   kafka.create_topics = options.create_topics;
   kafka.connect_timeout = options.connect_timeout;
   kafka.log = options.log;
+  kafka.full_speed = !IsPaced(spec);
   if (spec.rate_max) {
     kafka.timestamp_ms = [](const Batch& batch, std::uint32_t) {
       return batch.stamp_ns / kNsPerMs;

@@ -1,6 +1,9 @@
 #include "transports/kafka/kafka_transport.h"
 
 #include <librdkafka/rdkafka.h>
+#include <poll.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cassert>
@@ -18,12 +21,16 @@ using std::chrono::seconds;
 using SteadyClock = std::chrono::steady_clock;
 
 constexpr milliseconds kPoll{50};      // flags are looked at this often when no report comes
+constexpr milliseconds kOffering{5};   // and this often while the sender takes the reports
 constexpr milliseconds kQuiet{1'000};  // after a fatal error: no report for so long, then purge
 constexpr seconds kInFlight{10};       // after a fatal error: answers on their way are waited for
 constexpr seconds kPurge{30};          // a purge is a matter of milliseconds
 constexpr milliseconds kMaxPause{2'000};  // between two rebuilds
 constexpr std::size_t kReportsAtOnce = 512;
-constexpr std::size_t kSlotsAtOnce = 4096;
+constexpr std::uint32_t kGroupFrom = 32;  // fewer events are sent as they come
+constexpr std::int64_t kRoomPart = 16;    // at full speed, of the window: the least that is taken
+// librdkafka's own bound, which is not to be met: the transport's comes before it.
+constexpr const char* kNoBound = "2147483647";
 
 struct EventDelete {
   void operator()(rd_kafka_event_t* event) const { rd_kafka_event_destroy(event); }
@@ -51,6 +58,21 @@ std::string Reason(rd_kafka_resp_err_t error) {
 
 }  // namespace
 
+// Aligned to its size: the block of a slot is found by rounding the slot's address down.
+struct alignas(8'192) KafkaTransport::Block {
+  static constexpr std::size_t kSlots = 8'192 / sizeof(Slot) - 1;
+  static Block* Of(Slot* slot) {
+    return reinterpret_cast<Block*>(  // NOLINT: see above
+        reinterpret_cast<std::uintptr_t>(slot) & ~(std::uintptr_t{alignof(Block)} - 1));
+  }
+
+  std::uint32_t lane;
+  std::uint32_t used;     // producing side
+  std::uint32_t settled;  // reporting side
+  Block* next;            // while it is free
+  std::array<Slot, kSlots> slots;
+};
+
 KafkaTransport::KafkaTransport(Options options, Deliveries* deliveries)
     : options_(std::move(options)),
       deliveries_(*deliveries),
@@ -62,12 +84,18 @@ std::string KafkaTransport::name() const {
   return "kafka://" + (options_.address.embedded ? "embedded" : options_.address.brokers);
 }
 
-Status KafkaTransport::MakeInstance(Instance* out) const {
-  auto handle = MakeKafkaHandle(options_.settings, KafkaSettings::Role::kProducer, bootstrap_,
-                                RD_KAFKA_EVENT_DR);
+Status KafkaTransport::MakeProducer(Producer* out) const {
+  const std::int64_t kbytes = options_.settings.GetNumber("queue.buffering.max.kbytes", 1'048'576);
+  const auto share = std::max<std::int64_t>(
+      1, kbytes / static_cast<std::int64_t>(std::max<std::size_t>(1, instances_.size())));
+  auto handle = MakeKafkaHandle(options_.settings.With("queue.buffering.max.messages", kNoBound)
+                                    .With("queue.buffering.max.kbytes", std::to_string(share)),
+                                KafkaSettings::Role::kProducer, bootstrap_, RD_KAFKA_EVENT_DR);
   if (!handle) return handle.error();
   out->handle = std::move(*handle);
   out->events.reset(rd_kafka_queue_get_main(out->handle.get()));
+  constexpr std::uint64_t kOne = 1;
+  rd_kafka_queue_io_event_enable(out->events.get(), wake_fd_, &kOne, sizeof kOne);
   for (unsigned kind = 0; kind < kKinds; ++kind) {
     const std::string& topic = options_.topics[kind];
     out->topics[kind].reset(rd_kafka_topic_new(out->handle.get(), topic.c_str(), nullptr));
@@ -119,22 +147,38 @@ Status KafkaTransport::Open(const std::atomic<bool>& stop) {
       start_offsets_[topic] = std::move(range->end);
     }
   }
-  if (Status s = MakeInstance(&instance_); !s.ok()) return s;
-  if (Status s = WarmUp(stop); !s.ok()) return s;
+  window_ = options_.settings.GetNumber("queue.buffering.max.messages", 100'000);
+  wake_fd_ = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+  if (wake_fd_ < 0) return {Code::kInternal, "Kafka: no eventfd"};
+  const std::uint32_t most = *std::max_element(partitions_.begin(), partitions_.end());
+  const auto wanted =
+      static_cast<std::uint32_t>(options_.settings.GetNumber(KafkaSettings::kProducers, 1));
+  instances_ = std::vector<Instance>(std::min(wanted, most));
+  for (unsigned kind = 0; kind < kKinds; ++kind) {
+    first_lane_[kind] = static_cast<std::uint32_t>(lanes_.size());
+    for (std::uint32_t p = 0; p < partitions_[kind]; ++p) {
+      lanes_.push_back({static_cast<Kind>(kind), static_cast<std::int32_t>(p),
+                        p % static_cast<std::uint32_t>(instances_.size()), nullptr});
+    }
+  }
+  for (Instance& instance : instances_) {
+    if (Status s = MakeProducer(&instance.producer); !s.ok()) return s;
+    if (Status s = WarmUp(instance.producer, stop); !s.ok()) return s;
+  }
   waiting_since_ = said_ = SteadyClock::now();
   report_thread_ = std::thread([this] { ReportLoop(); });
   return {};
 }
 
 // The first record to a topic whose metadata the producer does not know waits for up to a second.
-Status KafkaTransport::WarmUp(const std::atomic<bool>& stop) const {
+Status KafkaTransport::WarmUp(const Producer& producer, const std::atomic<bool>& stop) const {
   constexpr int kTryMs = 500;
   const SteadyClock::time_point deadline = SteadyClock::now() + options_.connect_timeout;
-  for (const KafkaTopic& topic : instance_.topics) {
+  for (const KafkaTopic& topic : producer.topics) {
     for (;;) {
       const rd_kafka_metadata_t* got = nullptr;
       const rd_kafka_resp_err_t error =
-          rd_kafka_metadata(instance_.handle.get(), 0, topic.get(), &got, kTryMs);
+          rd_kafka_metadata(producer.handle.get(), 0, topic.get(), &got, kTryMs);
       const std::unique_ptr<const rd_kafka_metadata_t, MetadataDelete> metadata(got);
       if (error == RD_KAFKA_RESP_ERR_NO_ERROR) break;
       if (stop) return {Code::kInterrupted, "interrupted while connecting to Kafka"};
@@ -147,40 +191,44 @@ Status KafkaTransport::WarmUp(const std::atomic<bool>& stop) const {
   return {};
 }
 
-KafkaTransport::Slot* KafkaTransport::TakeSlot() {
-  // Pairs with the release in Take(): what the report thread read of the slots is read.
+KafkaTransport::Block* KafkaTransport::TakeBlock() {
+  // Pairs with the release in GiveBack(): what the reporting side read of the slots is read.
   if (free_ == nullptr) free_ = given_back_.exchange(nullptr, std::memory_order_acquire);
   if (free_ == nullptr) {
-    slots_.push_back(std::make_unique<Slot[]>(kSlotsAtOnce));
-    Slot* slots = slots_.back().get();
-    for (std::size_t i = 0; i < kSlotsAtOnce; ++i) {
-      slots[i].next = i + 1 < kSlotsAtOnce ? &slots[i + 1] : nullptr;
-    }
-    free_ = slots;
+    blocks_.push_back(std::make_unique<Block>());
+    return blocks_.back().get();
   }
   return std::exchange(free_, free_->next);
 }
 
 // Produces one record, with a slot of its own that remembers `what`.
-KafkaTransport::Produced KafkaTransport::ProduceOne(const Slot& what, std::int32_t partition,
+//
+// rd_kafka_produce_batch() would save some 50 ns of 250, but stamps its records with the instant of
+// the call, and theirs is the planned one.
+KafkaTransport::Produced KafkaTransport::ProduceOne(std::uint32_t lane_number, const Slot& what,
                                                     std::string_view key, std::string_view value) {
-  rd_kafka_topic_t* topic = instance_.topics[static_cast<unsigned>(what.kind)].get();
-  Slot* slot = TakeSlot();
+  Lane& lane = lanes_[lane_number];
+  Instance& instance = instances_[lane.producer];
+  if (lane.block == nullptr || lane.block->used == Block::kSlots) {
+    lane.block = TakeBlock();
+    lane.block->lane = lane_number;
+    lane.block->used = lane.block->settled = 0;
+  }
+  Slot* slot = &lane.block->slots[lane.block->used];
   *slot = what;
   // librdkafka only reads key and value, though its interface has no const. The tags are given
   // plainly because the macros that make them (RD_KAFKA_V_...) are C casts.
   const rd_kafka_resp_err_t error = rd_kafka_producev(
-      instance_.handle.get(), RD_KAFKA_VTYPE_RKT, topic, RD_KAFKA_VTYPE_PARTITION, partition,
-      RD_KAFKA_VTYPE_MSGFLAGS, RD_KAFKA_MSG_F_COPY, RD_KAFKA_VTYPE_VALUE,
+      instance.producer.handle.get(), RD_KAFKA_VTYPE_RKT,
+      instance.producer.topics[static_cast<unsigned>(lane.kind)].get(), RD_KAFKA_VTYPE_PARTITION,
+      lane.partition, RD_KAFKA_VTYPE_MSGFLAGS, RD_KAFKA_MSG_F_COPY, RD_KAFKA_VTYPE_VALUE,
       const_cast<char*>(value.data()), value.size(), RD_KAFKA_VTYPE_KEY,
       const_cast<char*>(key.data()), key.size(), RD_KAFKA_VTYPE_TIMESTAMP, what.timestamp_ms,
       RD_KAFKA_VTYPE_OPAQUE, static_cast<void*>(slot), RD_KAFKA_VTYPE_END);
-  if (error != RD_KAFKA_RESP_ERR_NO_ERROR) {
-    slot->next = free_;
-    free_ = slot;
-  }
   switch (error) {
     case RD_KAFKA_RESP_ERR_NO_ERROR:
+      ++lane.block->used;
+      ++instance.produced;
       return Produced::kYes;
     case RD_KAFKA_RESP_ERR__QUEUE_FULL:
       return Produced::kFull;
@@ -188,42 +236,110 @@ KafkaTransport::Produced KafkaTransport::ProduceOne(const Slot& what, std::int32
       return Produced::kFatal;
     default:
       // Too large, the topic or the partition is gone: this event will never go.
-      deliveries_.Lost(what.maybe ? Fate::kUnknown : Fate::kFailed, what.kind, what.position,
+      deliveries_.Lost(what.maybe ? Fate::kUnknown : Fate::kFailed, lane.kind, what.position,
                        Reason(error));
       return Produced::kRefused;
   }
 }
 
-std::uint32_t KafkaTransport::Offer(const Batch& batch, std::uint32_t from, std::uint32_t to) {
-  if (abandon_ || held_) return 0;
-  const std::unique_lock lock(producer_mutex_, std::try_to_lock);
-  if (!lock || held_ || instance_.handle == nullptr) return 0;
-  std::array<std::int64_t, kKinds> accepted{};
-  bool full = false;
-  std::uint32_t i = from;
-  for (; i < to; ++i) {
-    const Kind kind = batch.events[i].kind;
-    const auto k = static_cast<unsigned>(kind);
-    const std::string_view key = batch.key(i);
-    // 0 would mean "now" to librdkafka; the first instant of 1970 is stamped a millisecond late.
-    const std::int64_t timestamp =
-        options_.timestamp_ms ? std::max<std::int64_t>(1, options_.timestamp_ms(batch, i)) : 0;
-    const Position position = batch.position(i);
-    const Produced produced = ProduceOne({position, timestamp, nullptr, kind, false},
-                                         PartitionOf(key, partitions_[k]), key, batch.value(i));
-    if (produced == Produced::kFull || produced == Produced::kFatal) {
-      full = produced == Produced::kFull;
-      break;
-    }
+std::uint32_t KafkaTransport::LaneOf(const Batch& batch, std::uint32_t i) const {
+  const auto kind = static_cast<unsigned>(batch.events[i].kind);
+  return first_lane_[kind] +
+         static_cast<std::uint32_t>(PartitionOf(batch.key(i), partitions_[kind]));
+}
+
+// Events [from, to) into sorted_: by lane, each lane's in the order of the plan.
+void KafkaTransport::SortByLane(const Batch& batch, std::uint32_t from, std::uint32_t to) {
+  lane_begin_.assign(lanes_.size() + 1, 0);
+  lane_of_.resize(to - from);
+  sorted_.resize(to - from);
+  for (std::uint32_t i = from; i < to; ++i) {
+    const std::uint32_t lane = LaneOf(batch, i);
+    lane_of_[i - from] = lane;
+    ++lane_begin_[lane + 1];
+  }
+  for (std::size_t lane = 1; lane < lane_begin_.size(); ++lane) {
+    lane_begin_[lane] += lane_begin_[lane - 1];
+  }
+  for (std::uint32_t i = from; i < to; ++i) sorted_[lane_begin_[lane_of_[i - from]]++] = i;
+}
+
+// Sends an event that is accepted, or keeps it for later: never before those that are kept.
+void KafkaTransport::OfferOne(const Batch& batch, std::uint32_t i, std::uint32_t lane,
+                              std::int64_t now_ns) {
+  const auto kind = static_cast<unsigned>(batch.events[i].kind);
+  // 0 would mean "now" to librdkafka; the first instant of 1970 is stamped a millisecond late.
+  const std::int64_t timestamp =
+      options_.timestamp_ms ? std::max<std::int64_t>(1, options_.timestamp_ms(batch, i)) : 0;
+  const Position position = batch.position(i);
+  if (spill_.empty()) {
+    const Produced produced =
+        ProduceOne(lane, {position, timestamp, now_ns, false}, batch.key(i), batch.value(i));
     if (produced == Produced::kYes) {
-      ++accepted[k];
-      last_accepted_[k] = position;
+      ++accepted_now_[kind];
+      return;
+    }
+    if (produced == Produced::kRefused) return;
+  }
+  spill_.push_back({.position = position,
+                    .timestamp_ms = timestamp,
+                    .lane = lane,
+                    .maybe = false,
+                    .key = std::string(batch.key(i)),
+                    .value = std::string(batch.value(i))});
+  ++accepted_now_[kind];
+}
+
+// False when some of it has to wait on.
+bool KafkaTransport::SendSpill() {
+  for (; spill_next_ < spill_.size(); ++spill_next_) {
+    const Pending& p = spill_[spill_next_];
+    const Produced produced =
+        ProduceOne(p.lane, {p.position, p.timestamp_ms, NowNs(), p.maybe}, p.key, p.value);
+    if (produced == Produced::kFull || produced == Produced::kFatal) return false;
+    if (produced == Produced::kRefused) {
+      settled_[static_cast<unsigned>(lanes_[p.lane].kind)].fetch_add(1);
     }
   }
-  for (unsigned k = 0; k < kKinds; ++k) accepted_[k].fetch_add(accepted[k]);
-  if (i > from) CountQueueFull();
-  if (full && full_since_ns_ < 0) full_since_ns_ = NowNs();
-  return i - from;
+  spill_.clear();
+  spill_next_ = 0;
+  return true;
+}
+
+std::uint32_t KafkaTransport::Offer(const Batch& batch, std::uint32_t from, std::uint32_t to) {
+  if (abandon_ || held_) return 0;
+  if (options_.full_speed) {
+    offering_.store(true, std::memory_order_relaxed);
+    // Reports are taken where records are made: what both touch (librdkafka's counts and locks,
+    // the allocator's lists) stays in this core's cache.
+    const std::unique_lock lock(report_mutex_, std::try_to_lock);
+    if (lock && report_thread_.joinable()) (void)TakeAll();
+  }
+  const std::unique_lock lock(producer_mutex_, std::try_to_lock);
+  if (!lock || held_ || !report_thread_.joinable()) return 0;
+  const std::int64_t room = window_ - OpenEvents();
+  const std::int64_t least =
+      options_.full_speed ? std::min<std::int64_t>(to - from, window_ / kRoomPart) : 1;
+  if (room < std::max<std::int64_t>(least, 1) || !SendSpill()) {
+    if (full_since_ns_ < 0) full_since_ns_ = NowNs();
+    return 0;
+  }
+  to = static_cast<std::uint32_t>(std::min<std::int64_t>(to, from + room));
+  accepted_now_ = {};
+  const std::int64_t now_ns = NowNs();
+  if (to - from < kGroupFrom) {
+    for (std::uint32_t i = from; i < to; ++i) OfferOne(batch, i, LaneOf(batch, i), now_ns);
+  } else {
+    SortByLane(batch, from, to);
+    for (const std::uint32_t i : sorted_) OfferOne(batch, i, lane_of_[i - from], now_ns);
+  }
+  for (unsigned k = 0; k < kKinds; ++k) {
+    if (accepted_now_[k] == 0) continue;
+    accepted_[k].fetch_add(accepted_now_[k]);
+    last_accepted_[k] = batch.position(to - 1);
+  }
+  if (to > from) CountQueueFull();
+  return to - from;
 }
 
 void KafkaTransport::CountQueueFull() {
@@ -253,8 +369,11 @@ bool KafkaTransport::WaitUntilSettled(SteadyClock::time_point deadline,
       // Makes librdkafka send at once what still lingers. Its return value says nothing: the
       // reports are taken by another thread, and our own count alone knows when all have been.
       const std::unique_lock lock(producer_mutex_, std::try_to_lock);
-      if (lock && instance_.handle != nullptr) {
-        (void)rd_kafka_flush(instance_.handle.get(), static_cast<int>(kSlice.count()));
+      if (lock && abandon_) GiveUp(&spill_, &spill_next_, "not sent before the deadline");
+      if (lock && !held_ && !abandon_) (void)SendSpill();
+      for (Instance& instance : instances_) {
+        if (!lock || instance.producer.handle == nullptr) continue;
+        (void)rd_kafka_flush(instance.producer.handle.get(), static_cast<int>(kSlice.count()));
       }
     }
     // Reports may be taken and still be open (to be sent again): not a busy loop then either.
@@ -281,13 +400,15 @@ Status KafkaTransport::Close() {
   CountQueueFull();
   StopReports();
   const std::lock_guard lock(producer_mutex_);
-  DestroyInstance();
+  for (Instance& instance : instances_) Destroy(&instance.producer);
+  if (wake_fd_ >= 0) (void)close(wake_fd_);
+  wake_fd_ = -1;
   return close_status_;
 }
 
 // By moving out, not by assigning an empty one: assignment would end the handle before what hangs
 // on it.
-void KafkaTransport::DestroyInstance() { const Instance gone(std::move(instance_)); }
+void KafkaTransport::Destroy(Producer* producer) { const Producer gone(std::move(*producer)); }
 
 void KafkaTransport::StopReports() {
   if (!report_thread_.joinable()) return;
@@ -310,52 +431,61 @@ void KafkaTransport::StopReports() {
   }
 }
 
-// ---- Report thread ----
+// ---- Reports: the report thread, or the sender at full speed ----
 
 void KafkaTransport::ReportLoop() {
   while (!stop_) {
-    (void)Take(kPoll);
+    if (offering_.exchange(false, std::memory_order_relaxed)) {
+      std::this_thread::sleep_for(kOffering);
+    } else {
+      WaitForReports(kPoll);
+    }
+    const std::lock_guard lock(report_mutex_);
+    if (!offering_.load(std::memory_order_relaxed)) (void)TakeAll();
     if (abandon_) {
-      GiveUpBacklog(abandon_reason_.empty() ? "not sent before the deadline" : abandon_reason_);
-      if (!purged_) {
-        purged_ = true;
-        (void)rd_kafka_purge(instance_.handle.get(),
+      GiveUp(&backlog_, &backlog_next_,
+             abandon_reason_.empty() ? "not sent before the deadline" : abandon_reason_);
+      for (Instance& instance : instances_) {
+        if (std::exchange(instance.purged, true)) continue;
+        (void)rd_kafka_purge(instance.producer.handle.get(),
                              RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT);
       }
-    } else if (!fatal_.empty()) {
-      Rebuild();
-    } else if (held_) {
-      Resend();
+    } else {
+      for (Instance& instance : instances_) {
+        if (!instance.fatal.empty() && !abandon_) Rebuild(&instance);
+      }
+      if (held_ && !abandon_) Resend();
     }
     TellWaiting();
   }
 }
 
-// Takes one event from the queue, which may hold many reports. False: none came.
-bool KafkaTransport::Take(milliseconds timeout) {
+// Until there may be something to take.
+void KafkaTransport::WaitForReports(milliseconds timeout) const {
+  pollfd wake = {wake_fd_, POLLIN, 0};
+  if (poll(&wake, 1, static_cast<int>(timeout.count())) <= 0) return;
+  std::uint64_t times = 0;
+  (void)!read(wake_fd_, &times, sizeof times);
+}
+
+// Takes what is there. False: nothing was.
+bool KafkaTransport::TakeAll() {
+  bool any = false;
+  for (Instance& instance : instances_) {
+    while (Take(&instance)) any = true;
+  }
+  return any;
+}
+
+// Takes one event from the queue, which may hold many reports. False: there is none.
+bool KafkaTransport::Take(Instance* instance) {
   const std::unique_ptr<rd_kafka_event_t, EventDelete> event(
-      rd_kafka_queue_poll(instance_.events.get(), static_cast<int>(timeout.count())));
+      rd_kafka_queue_poll(instance->producer.events.get(), 0));
   if (event == nullptr) return false;
   switch (rd_kafka_event_type(event.get())) {
-    case RD_KAFKA_EVENT_DR: {
-      const SteadyClock::time_point now = SteadyClock::now();
-      const std::int64_t now_ns =
-          duration_cast<std::chrono::nanoseconds>(now.time_since_epoch()).count();
-      std::array<const rd_kafka_message_t*, kReportsAtOnce> reports;  // NOLINT: filled below
-      std::size_t n = 0;
-      while ((n = rd_kafka_event_message_array(event.get(), reports.data(), reports.size())) > 0) {
-        for (std::size_t i = 0; i < n; ++i) OnReport(*reports[i], now_ns);
-      }
-      if (chain_ != nullptr) {
-        chain_last_->next = given_back_.load(std::memory_order_relaxed);
-        while (!given_back_.compare_exchange_weak(chain_last_->next, chain_,
-                                                  std::memory_order_release)) {
-        }
-        chain_ = chain_last_ = nullptr;
-      }
-      waiting_since_ = now;
+    case RD_KAFKA_EVENT_DR:
+      OnReports(instance, event.get());
       break;
-    }
     case RD_KAFKA_EVENT_ERROR: {
       const rd_kafka_resp_err_t error = rd_kafka_event_error(event.get());
       const char* text = rd_kafka_event_error_string(event.get());
@@ -363,7 +493,7 @@ bool KafkaTransport::Take(milliseconds timeout) {
       if (error != RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN || last_error_.empty()) {
         last_error_ = text == nullptr ? rd_kafka_err2str(error) : text;
       }
-      CheckFatal();
+      CheckFatal(instance);
       break;
     }
     case RD_KAFKA_EVENT_LOG: {
@@ -382,51 +512,72 @@ bool KafkaTransport::Take(milliseconds timeout) {
   return true;
 }
 
-void KafkaTransport::GiveBack(Slot* slot) {
-  slot->next = chain_;
-  if (chain_ == nullptr) chain_last_ = slot;
-  chain_ = slot;
+void KafkaTransport::GiveBack(Block* block) {
+  block->next = given_back_.load(std::memory_order_relaxed);
+  while (!given_back_.compare_exchange_weak(block->next, block, std::memory_order_release)) {
+  }
 }
 
-void KafkaTransport::OnReport(const rd_kafka_message_t& message, std::int64_t now_ns) {
-  auto* slot = static_cast<Slot*>(message._private);
-  const Slot what = *slot;
-  GiveBack(slot);
-  if (message.err == RD_KAFKA_RESP_ERR_NO_ERROR ||
-      rd_kafka_message_status(&message) == RD_KAFKA_MSG_STATUS_PERSISTED) {
-    const std::int64_t latency_us = rd_kafka_message_latency(&message);
-    deliveries_.Acked(what.kind, what.position, now_ns,
-                      latency_us < 0 ? -1 : now_ns - latency_us * 1'000);
-    settled_[static_cast<unsigned>(what.kind)].fetch_add(1);
-    rebuilds_without_ack_ = 0;
-    return;
+void KafkaTransport::OnReports(Instance* instance, rd_kafka_event_t* event) {
+  const SteadyClock::time_point now = SteadyClock::now();
+  const std::int64_t now_ns =
+      duration_cast<std::chrono::nanoseconds>(now.time_since_epoch()).count();
+  std::array<std::uint64_t, kKinds> acked{};
+  std::array<const rd_kafka_message_t*, kReportsAtOnce> reports;  // NOLINT: filled below
+  std::size_t n = 0;
+  while ((n = rd_kafka_event_message_array(event, reports.data(), reports.size())) > 0) {
+    instance->reported += static_cast<std::int64_t>(n);
+    for (std::size_t i = 0; i < n; ++i) {
+      const rd_kafka_message_t& message = *reports[i];
+      auto* slot = static_cast<Slot*>(message._private);
+      Block* block = Block::Of(slot);
+      if (message.err == RD_KAFKA_RESP_ERR_NO_ERROR ||
+          rd_kafka_message_status(&message) == RD_KAFKA_MSG_STATUS_PERSISTED) {
+        deliveries_.Latency(slot->position, now_ns, slot->sent_ns);
+        ++acked[static_cast<unsigned>(lanes_[block->lane].kind)];
+      } else {
+        OnFailure(instance, message);
+      }
+      if (++block->settled == Block::kSlots) GiveBack(block);
+    }
   }
+  for (unsigned k = 0; k < kKinds; ++k) {
+    if (acked[k] == 0) continue;
+    deliveries_.AckedMany(static_cast<Kind>(k), acked[k]);
+    settled_[k].fetch_add(static_cast<std::int64_t>(acked[k]));
+    rebuilds_without_ack_ = 0;
+  }
+  waiting_since_ = now;
+}
+
+void KafkaTransport::OnFailure(Instance* instance, const rd_kafka_message_t& message) {
+  auto* slot = static_cast<Slot*>(message._private);
+  const std::uint32_t lane = Block::Of(slot)->lane;
   const bool maybe =
-      what.maybe || rd_kafka_message_status(&message) != RD_KAFKA_MSG_STATUS_NOT_PERSISTED;
-  CheckFatal();
-  if (fatal_.empty() || abandon_) {
+      slot->maybe || rd_kafka_message_status(&message) != RD_KAFKA_MSG_STATUS_NOT_PERSISTED;
+  CheckFatal(instance);
+  if (instance->fatal.empty() || abandon_) {
     const bool purged = message.err == RD_KAFKA_RESP_ERR__PURGE_QUEUE ||
                         message.err == RD_KAFKA_RESP_ERR__PURGE_INFLIGHT;
-    Lose(what.kind, what.position, maybe,
+    Lose(lanes_[lane].kind, slot->position, maybe,
          purged && !abandon_reason_.empty() ? abandon_reason_ : Reason(message.err));
     return;
   }
-  backlog_.push_back({.position = what.position,
-                      .timestamp_ms = what.timestamp_ms,
-                      .partition = message.partition,
-                      .kind = what.kind,
+  backlog_.push_back({.position = slot->position,
+                      .timestamp_ms = slot->timestamp_ms,
+                      .lane = lane,
                       .maybe = maybe,
                       .key = {static_cast<const char*>(message.key), message.key_len},
                       .value = {static_cast<const char*>(message.payload), message.len}});
 }
 
-void KafkaTransport::CheckFatal() {
-  if (!fatal_.empty()) return;
+void KafkaTransport::CheckFatal(Instance* instance) {
+  if (!instance->fatal.empty()) return;
   std::array<char, 512> text{};
-  if (rd_kafka_fatal_error(instance_.handle.get(), text.data(), text.size()) !=
+  if (rd_kafka_fatal_error(instance->producer.handle.get(), text.data(), text.size()) !=
       RD_KAFKA_RESP_ERR_NO_ERROR) {
-    fatal_ = text.data();
-    if (fatal_.empty()) fatal_ = "fatal producer error";
+    instance->fatal = text.data();
+    if (instance->fatal.empty()) instance->fatal = "fatal producer error";
   }
 }
 
@@ -435,45 +586,48 @@ void KafkaTransport::Lose(Kind kind, Position position, bool maybe, const std::s
   settled_[static_cast<unsigned>(kind)].fetch_add(1);
 }
 
-void KafkaTransport::GiveUpBacklog(const std::string& reason) {
-  for (; backlog_next_ < backlog_.size(); ++backlog_next_) {
-    const Pending& p = backlog_[backlog_next_];
-    Lose(p.kind, p.position, p.maybe, reason);
+void KafkaTransport::GiveUp(std::vector<Pending>* pending, std::size_t* next,
+                            const std::string& reason) {
+  for (; *next < pending->size(); ++*next) {
+    const Pending& p = (*pending)[*next];
+    Lose(lanes_[p.lane].kind, p.position, p.maybe, reason);
   }
-  backlog_.clear();
-  backlog_next_ = 0;
+  pending->clear();
+  *next = 0;
 }
 
-// The producer is of no use after a fatal error (librdkafka 2.0.2 raises one after a disconnect at
+// A producer is of no use after a fatal error (librdkafka 2.0.2 raises one after a disconnect at
 // the wrong moment: #4438). Everything it holds is taken back, a new one is made, and what was not
 // acknowledged goes first, in order. A record whose fate is not known may then be there twice.
-void KafkaTransport::Rebuild() {
+void KafkaTransport::Rebuild(Instance* instance) {
   const std::lock_guard lock(producer_mutex_);  // no Offer() meanwhile
   // Re-sending was under way: what is left of it comes after what came back.
   backlog_.erase(backlog_.begin(), backlog_.begin() + static_cast<std::ptrdiff_t>(backlog_next_));
   backlog_next_ = 0;
-  const auto in_instance = [this] {
-    return OpenEvents() - static_cast<std::int64_t>(backlog_.size());
-  };
+  const auto in_instance = [instance] { return instance->produced - instance->reported; };
   // librdkafka returns what was queued at once, and waits for the answers to what was under way:
   // these say whether it was written. What stays unanswered is taken back by a purge.
   SteadyClock::time_point deadline = SteadyClock::now() + kInFlight;
   SteadyClock::time_point last = SteadyClock::now();
   while (in_instance() > 0 && !abandon_ && SteadyClock::now() < deadline &&
          SteadyClock::now() - last < kQuiet) {
-    if (Take(kPoll)) last = SteadyClock::now();
+    WaitForReports(kPoll);
+    if (TakeAll()) last = SteadyClock::now();
   }
   if (in_instance() > 0) {
-    (void)rd_kafka_purge(instance_.handle.get(),
+    (void)rd_kafka_purge(instance->producer.handle.get(),
                          RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT);
     deadline = SteadyClock::now() + kPurge;
-    while (in_instance() > 0 && SteadyClock::now() < deadline) (void)Take(kPoll);
+    while (in_instance() > 0 && SteadyClock::now() < deadline) {
+      WaitForReports(kPoll);
+      (void)TakeAll();
+    }
   }
   if (abandon_) return;  // the loop gives up the backlog
   std::sort(backlog_.begin(), backlog_.end(),
             [](const Pending& a, const Pending& b) { return a.position < b.position; });
-  Say("Kafka at " + bootstrap_ + ": producer failed (" + fatal_ + "); a new one is made, " +
-      FormatCount(backlog_.size()) + " events are sent again");
+  Say("Kafka at " + bootstrap_ + ": producer failed (" + instance->fatal +
+      "); a new one is made, " + FormatCount(backlog_.size()) + " events are sent again");
   const auto give_up = [this](const std::string& why) {
     abandon_reason_ = "the producer failed";
     {
@@ -485,7 +639,7 @@ void KafkaTransport::Rebuild() {
   };
   if (++rebuilds_without_ack_ > options_.max_rebuilds) {
     give_up("the producer failed " + std::to_string(rebuilds_without_ack_) +
-            " times in a row: " + fatal_);
+            " times in a row: " + instance->fatal);
     return;
   }
   deliveries_.Count("producer_rebuilds", 1);
@@ -495,32 +649,34 @@ void KafkaTransport::Rebuild() {
         SteadyClock::now() + std::min(milliseconds(100) * (1 << doublings), kMaxPause);
     while (!abandon_ && SteadyClock::now() < until) std::this_thread::sleep_for(milliseconds(10));
   }
-  Instance fresh;
-  if (const Status s = MakeInstance(&fresh); !s.ok()) {
+  Producer fresh;
+  if (const Status s = MakeProducer(&fresh); !s.ok()) {
     give_up("no new producer: " + s.message());
     return;
   }
-  DestroyInstance();
-  instance_ = std::move(fresh);
-  fatal_.clear();
+  Destroy(&instance->producer);
+  instance->producer = std::move(fresh);
+  instance->produced = instance->reported = 0;
+  instance->fatal.clear();
   held_ = !backlog_.empty();
 }
 
 // Sends the backlog again, as much as the queue takes. Offer() takes nothing until it is empty.
 void KafkaTransport::Resend() {
+  const std::lock_guard lock(producer_mutex_);
   std::uint64_t resent = 0;
   std::uint64_t duplicates = 0;
   for (; backlog_next_ < backlog_.size(); ++backlog_next_) {
     const Pending& p = backlog_[backlog_next_];
-    const Produced produced = ProduceOne({p.position, p.timestamp_ms, nullptr, p.kind, p.maybe},
-                                         p.partition, p.key, p.value);
+    const Produced produced =
+        ProduceOne(p.lane, {p.position, p.timestamp_ms, NowNs(), p.maybe}, p.key, p.value);
     if (produced == Produced::kFull) break;
     if (produced == Produced::kFatal) {
-      CheckFatal();
+      CheckFatal(&instances_[lanes_[p.lane].producer]);
       break;
     }
     if (produced == Produced::kRefused) {
-      settled_[static_cast<unsigned>(p.kind)].fetch_add(1);
+      settled_[static_cast<unsigned>(lanes_[p.lane].kind)].fetch_add(1);
       continue;
     }
     ++resent;

@@ -2,16 +2,16 @@
 // Every delivery report is counted; after Close(), what was accepted = acked + failed + unknown,
 // always.
 //
-// Threads: the Transport contract for the sender thread. One report thread per transport takes
-// delivery reports, errors and log lines; it alone tells Deliveries of acknowledgements, and it
-// alone replaces the producer after a fatal error. Counters and bootstrap() may be read by the
-// sender thread. Ownership: accepted events are copied into librdkafka's queue (settings:
-// queue.buffering.max.messages). Order: within a partition in the order of the plan, also over
-// retries and rebuilds.
+// Several producers (settings: playload.producers) share the partitions: partition p belongs to
+// producer p % n alone, so that order and idempotence stay whole. One producer has one thread for
+// framing, compression and checksums, which is what limits it.
 //
-// A later version may run several producers, each owning some of the partitions (so that order and
-// idempotence stay whole): the instance is one struct for that reason, and batches per partition
-// and rd_kafka_produce_batch would go where ProduceOne() is.
+// Threads: the Transport contract for the sender thread. One report thread per transport takes
+// delivery reports, errors and log lines, and it alone replaces a producer after a fatal error. At
+// full speed the sender takes the reports itself while it keeps offering, one of the two at a time.
+// Counters and bootstrap() may be read by the sender thread. Ownership: accepted events are copied
+// into librdkafka's queues; all together hold no more than queue.buffering.max.messages. Order:
+// within a partition in the order of the plan, also over retries and rebuilds.
 
 #pragma once
 
@@ -36,6 +36,7 @@
 #include "transports/transport.h"
 
 struct rd_kafka_message_s;
+struct rd_kafka_op_s;
 
 namespace playload {
 
@@ -55,6 +56,8 @@ class KafkaTransport : public Transport {
     // the instant of sending.
     std::function<std::int64_t(const Batch&, std::uint32_t)> timestamp_ms;
     KafkaLog log;  // may be empty; called by the sender's and the report thread, never at once
+    // Events are offered as fast as they are taken, none waits for its instant.
+    bool full_speed = false;
     std::chrono::milliseconds say_every{5'000};  // between two "waiting" lines
     int max_rebuilds = 10;                       // of the producer, without an acknowledgement
   };
@@ -88,39 +91,50 @@ class KafkaTransport : public Transport {
   [[nodiscard]] EmbeddedKafka* embedded() const { return embedded_.get(); }
 
  private:
-  // One librdkafka producer; replaced whole after a fatal error.
-  struct Instance {
-    KafkaHandle handle;
-    std::array<KafkaTopic, kKinds> topics;  // destroyed before handle
-    KafkaQueue events;                      // destroyed before handle
-  };
   // What is remembered of each event that librdkafka holds: its opaque points to one. (A record
   // that comes back failed has no timestamp any more.)
   struct Slot {
     Position position;
     std::int64_t timestamp_ms;
-    Slot* next;  // while it is free
-    Kind kind;
+    std::int64_t sent_ns;
     bool maybe;  // an earlier attempt may have been written
   };
-  // An event that came back and is to be sent again.
+  struct Block;
+  // A topic's partition. Its reports come in the order of its records, so its slots lie in that
+  // order in blocks of its own: both sides read and write them in sequence.
+  struct Lane {
+    Kind kind;
+    std::int32_t partition;
+    std::uint32_t producer;
+    Block* block;  // the one that slots are taken from
+  };
+  // One librdkafka producer; replaced whole after a fatal error.
+  struct Producer {
+    KafkaHandle handle;
+    std::array<KafkaTopic, kKinds> topics;  // destroyed before handle
+    KafkaQueue events;                      // destroyed before handle
+  };
+  struct Instance {
+    Producer producer;
+    std::int64_t produced = 0;  // guarded by producer_mutex_
+    std::int64_t reported = 0;  // guarded by report_mutex_
+    std::string fatal;          // guarded by report_mutex_: why it is of no use, "" while it is
+    bool purged = false;        // guarded by report_mutex_
+  };
+  // An event that is to be sent later: it came back, or the queue had no room for its bytes.
   struct Pending {
     Position position;
     std::int64_t timestamp_ms;
-    std::int32_t partition;
-    Kind kind;
+    std::uint32_t lane;
     bool maybe;  // an earlier attempt may have been written
     std::string key;
     std::string value;
   };
   enum class Produced { kYes, kFull, kFatal, kRefused };
 
-  Status MakeInstance(Instance* out) const;
-  void DestroyInstance();
-  [[nodiscard]] Status WarmUp(const std::atomic<bool>& stop) const;
-  Produced ProduceOne(const Slot& what, std::int32_t partition, std::string_view key,
-                      std::string_view value);
-  Slot* TakeSlot();
+  Status MakeProducer(Producer* out) const;
+  static void Destroy(Producer* producer);
+  [[nodiscard]] Status WarmUp(const Producer& producer, const std::atomic<bool>& stop) const;
   // What is accepted and has no fate yet. Below 0 for a moment while Offer() runs.
   [[nodiscard]] std::int64_t OpenEvents() const;
   // Sender thread: false when the deadline or `hurry` came first.
@@ -129,16 +143,28 @@ class KafkaTransport : public Transport {
   void StopReports();
   void CountQueueFull();
 
-  // Report thread.
-  void ReportLoop();
-  bool Take(std::chrono::milliseconds timeout);
-  void OnReport(const rd_kafka_message_s& message, std::int64_t now_ns);
-  void GiveBack(Slot* slot);
-  void CheckFatal();
+  // REQUIRES: producer_mutex_.
+  Produced ProduceOne(std::uint32_t lane, const Slot& what, std::string_view key,
+                      std::string_view value);
+  Block* TakeBlock();
+  void OfferOne(const Batch& batch, std::uint32_t i, std::uint32_t lane, std::int64_t now_ns);
+  void SortByLane(const Batch& batch, std::uint32_t from, std::uint32_t to);
+  [[nodiscard]] std::uint32_t LaneOf(const Batch& batch, std::uint32_t i) const;
+  bool SendSpill();
+
+  // REQUIRES: report_mutex_. Those below Rebuild() run on the report thread.
+  bool TakeAll();
+  bool Take(Instance* instance);
+  void OnReports(Instance* instance, rd_kafka_op_s* event);
+  void OnFailure(Instance* instance, const rd_kafka_message_s& message);
+  void GiveBack(Block* block);
+  void CheckFatal(Instance* instance);
   void Lose(Kind kind, Position position, bool maybe, const std::string& reason);
-  void Rebuild();
+  void WaitForReports(std::chrono::milliseconds timeout) const;
+  void ReportLoop();
+  void Rebuild(Instance* instance);
   void Resend();
-  void GiveUpBacklog(const std::string& reason);
+  void GiveUp(std::vector<Pending>* pending, std::size_t* next, const std::string& reason);
   void TellWaiting();
   void Say(const std::string& line) const;
 
@@ -150,13 +176,26 @@ class KafkaTransport : public Transport {
   std::string bootstrap_;
   std::map<std::string, std::vector<std::int64_t>> start_offsets_;
   std::array<std::uint32_t, kKinds> partitions_{};  // the mapping of keys is frozen
+  std::array<std::uint32_t, kKinds> first_lane_{};
+  std::int64_t window_ = 0;  // open events, at most
+  int wake_fd_ = -1;         // an eventfd: librdkafka writes to it when reports come
 
-  // Offer() tries it; the report thread holds it while it replaces the producer.
+  // Offer() tries it; the report thread holds it while it replaces a producer. When both are held,
+  // the sender has tried for the second, so that their order does not matter.
   std::mutex producer_mutex_;
-  Instance instance_;
+  std::vector<Instance> instances_;
+  std::vector<Lane> lanes_;
+  std::vector<std::unique_ptr<Block>> blocks_;
+  Block* free_ = nullptr;
+  std::vector<Pending> spill_;  // accepted, not yet in a queue, from spill_next_ on
+  std::size_t spill_next_ = 0;
+
+  std::mutex report_mutex_;
+  std::atomic<Block*> given_back_{nullptr};
+  std::atomic<bool> offering_{false};  // at full speed: the sender takes the reports
 
   std::array<std::atomic<std::int64_t>, kKinds> accepted_{};  // sender thread
-  std::array<std::atomic<std::int64_t>, kKinds> settled_{};   // report thread
+  std::array<std::atomic<std::int64_t>, kKinds> settled_{};   // whoever holds report_mutex_
   std::atomic<bool> held_{false};     // events wait to be sent again: nothing new before them
   std::atomic<bool> abandon_{false};  // what is open is given up; never reset
   std::atomic<bool> stop_{false};     // the report thread ends
@@ -168,20 +207,14 @@ class KafkaTransport : public Transport {
   Status close_status_;
   std::array<Position, kKinds> last_accepted_{};
   std::int64_t full_since_ns_ = -1;
+  std::array<std::int64_t, kKinds> accepted_now_{};  // by the Offer() that runs
+  std::vector<std::uint32_t> lane_begin_;            // of SortByLane()
+  std::vector<std::uint32_t> lane_of_;
+  std::vector<std::uint32_t> sorted_;
 
-  // Slots are taken by whoever may produce (the sender, or the report thread while held_ is set)
-  // and given back by the report thread, a chain per batch of reports: whole chains change hands.
-  std::vector<std::unique_ptr<Slot[]>> slots_;
-  Slot* free_ = nullptr;
-  std::atomic<Slot*> given_back_{nullptr};
-  Slot* chain_ = nullptr;  // report thread: to be given back
-  Slot* chain_last_ = nullptr;
-
-  // Report thread.
+  // Guarded by report_mutex_.
   std::vector<Pending> backlog_;  // to be sent again from backlog_next_ on, by position
   std::size_t backlog_next_ = 0;
-  std::string fatal_;  // why the instance is of no use any more, "" while it is
-  bool purged_ = false;
   std::string abandon_reason_;  // "" when the deadline is the reason
   int rebuilds_without_ack_ = 0;
   std::string last_error_;

@@ -23,7 +23,7 @@ constexpr std::string_view kHidden = "***";
 constexpr std::uint64_t kMessageOverheadBytes = 185;
 
 // docs/kafka.md says why each of these is what it is.
-constexpr std::array<std::pair<const char*, const char*>, 13> kDefaults = {{
+constexpr std::array<std::pair<const char*, const char*>, 14> kDefaults = {{
     {"acks", "all"},
     {"allow.auto.create.topics", "false"},
     {"auto.offset.reset", "error"},
@@ -33,6 +33,7 @@ constexpr std::array<std::pair<const char*, const char*>, 13> kDefaults = {{
     {"fetch.wait.max.ms", "100"},
     {"linger.ms", "20"},
     {"message.timeout.ms", "0"},
+    {"playload.producers", "2"},
     {"queue.buffering.max.messages", "250000"},
     {"reconnect.backoff.max.ms", "1000"},
     {"socket.nagle.disable", "true"},
@@ -57,8 +58,11 @@ constexpr std::array<std::pair<std::string_view, std::string_view>, 12> kOurs = 
 
 struct Property {
   std::string canonical;
-  char scope = '*';  // 'P', 'C' or '*': librdkafka's own word for whom it concerns
+  // 'P', 'C' or '*': librdkafka's own word for whom it concerns. kOwnScope: it does not know it.
+  char scope = '*';
 };
+constexpr char kOwnScope = 'O';
+constexpr std::int64_t kMostProducers = 64;
 
 std::string_view Trim(std::string_view text) {
   const auto space = [](char c) { return std::isspace(static_cast<unsigned char>(c)) != 0; };
@@ -98,6 +102,8 @@ std::map<std::string, Property, std::less<>> ReadProperties() {
     }
     out.emplace(name, std::move(property));  // the first one counts: global before topic
   }
+  out.emplace(KafkaSettings::kProducers,
+              Property{std::string(KafkaSettings::kProducers), kOwnScope});
   std::free(buffer);  // NOLINT(cppcoreguidelines-no-malloc): open_memstream's
   return out;
 }
@@ -286,8 +292,13 @@ Status KafkaSettings::Put(const std::string& name, const std::string& value, Sou
   }
   const KafkaConf probe(rd_kafka_conf_new());
   std::array<char, 512> error{};
-  if (rd_kafka_conf_set(probe.get(), name.c_str(), value.c_str(), error.data(), error.size()) !=
-      RD_KAFKA_CONF_OK) {
+  if (it->second.scope == kOwnScope) {
+    if (const std::int64_t n = Number(value, 0); n < 1 || n > kMostProducers) {
+      return Invalid(at + "invalid value of '" + name + "': a number from 1 to " +
+                     std::to_string(kMostProducers));
+    }
+  } else if (rd_kafka_conf_set(probe.get(), name.c_str(), value.c_str(), error.data(),
+                               error.size()) != RD_KAFKA_CONF_OK) {
     return Invalid(at + "invalid value of '" + name + "': " + Without(error.data(), name, value));
   }
   const auto old = settings_.find(canonical);
@@ -414,7 +425,10 @@ Result<KafkaConf> KafkaSettings::Conf(Role role, const std::string& brokers) con
   const char foreign = role == Role::kProducer ? 'C' : 'P';
   for (const auto& [canonical, setting] : settings_) {
     const auto property = Properties().find(setting.name);
-    if (property != Properties().end() && property->second.scope == foreign) continue;
+    if (property != Properties().end() &&
+        (property->second.scope == foreign || property->second.scope == kOwnScope)) {
+      continue;
+    }
     if (!set(setting.name.c_str(), setting.value.c_str())) {
       return Invalid(setting.where + ": invalid value of '" + setting.name +
                      "': " + Without(error.data(), setting.name, setting.value));
@@ -449,6 +463,19 @@ std::string KafkaSettings::Scrub(std::string text) const {
 std::string KafkaSettings::Get(std::string_view key) const {
   const auto it = settings_.find(Canonical(key));
   return it == settings_.end() ? "" : it->second.value;
+}
+
+std::int64_t KafkaSettings::GetNumber(std::string_view key, std::int64_t fallback) const {
+  return Number(Get(key), fallback);
+}
+
+KafkaSettings KafkaSettings::With(std::string_view key, const std::string& value) const {
+  KafkaSettings out = *this;
+  const std::string canonical = Canonical(key);
+  Setting& setting = out.settings_[canonical];
+  if (setting.name.empty()) setting.name = canonical;
+  setting.value = value;
+  return out;
 }
 
 std::uint64_t KafkaSettings::QueueMemoryBytes(std::uint64_t event_bytes) const {

@@ -55,6 +55,9 @@ class KafkaSettings {
   };
   enum class Role { kProducer, kConsumer };
 
+  // A property of ours: how many producers share the partitions.
+  static constexpr std::string_view kProducers = "playload.producers";
+
   // Our defaults alone.
   KafkaSettings();
   static Result<KafkaSettings> Make(const Input& input);
@@ -72,6 +75,10 @@ class KafkaSettings {
 
   // The value in force, "" when neither given nor defaulted by us. Any alias will do.
   [[nodiscard]] std::string Get(std::string_view key) const;
+  // The same as a number, `fallback` when it is none.
+  [[nodiscard]] std::int64_t GetNumber(std::string_view key, std::int64_t fallback) const;
+  // A copy in which a property has another value. REQUIRES: a valid one.
+  [[nodiscard]] KafkaSettings With(std::string_view key, const std::string& value) const;
   // A bound for what the producer's queue holds when it is full, in bytes of RAM, for values with
   // keys of `event_bytes` on average (librdkafka counts payload only; a queued message costs 185
   // bytes more).
