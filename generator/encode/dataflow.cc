@@ -26,12 +26,24 @@ char* Put(char* o, std::string_view text) {
   return o + text.size();
 }
 
-// Copies 16 bytes and keeps `length` of them: a length known only at run time costs a call, this
-// not.
-template <typename Name>
-char* PutName(char* o, const Name& name) {
-  std::memcpy(o, name.text, 16);
-  return o + name.length;
+// 32 bytes: one move each way where the function that this is inlined into may use AVX2, else two.
+using Move32 [[gnu::vector_size(32), gnu::aligned(1), gnu::may_alias]] = char;
+
+template <std::size_t kBytes>
+[[gnu::always_inline]] inline void Copy(char* to, const char* from) {
+  if constexpr (kBytes >= 32) {
+    for (std::size_t i = 0; i < kBytes; i += 32) {
+      *reinterpret_cast<Move32*>(to + i) = *reinterpret_cast<const Move32*>(from + i);
+    }
+  } else {
+    std::memcpy(to, from, kBytes);
+  }
+}
+
+template <typename Fragment>
+[[gnu::always_inline]] inline char* PutFragment(char* o, const Fragment& fragment) {
+  Copy<sizeof(Fragment)>(o, fragment.text);
+  return o + fragment.length;
 }
 
 char* PutTime(char* o, const TimestampCursor& time) {
@@ -39,16 +51,24 @@ char* PutTime(char* o, const TimestampCursor& time) {
   return o + time.length();
 }
 
-template <typename Name>
-void SetName(Name& name, std::string_view text) {
-  assert(text.size() <= 16);
-  std::memcpy(name.text, text.data(), text.size());
-  name.length = static_cast<std::uint32_t>(text.size());
+template <typename Fragment>
+void SetFragment(Fragment& fragment, std::string_view text) {
+  assert(text.size() <= sizeof(fragment.text));
+  std::memcpy(fragment.text, text.data(), text.size());
+  fragment.length = static_cast<std::uint32_t>(text.size());
 }
 
-char* PutPlatform(char* o, bool console) {
-  return console ? Put(o, "\",\"platform\":\"Console\"}}\n") : Put(o, "\",\"platform\":\"PC\"}}\n");
-}
+// Parts of a player event's line whose length is known; each is copied with what follows it here.
+constexpr char kPlayerHead[65] =
+    "{\"event_name\":\"player_action\",\"parameters\":{\"player_id\":\"player_";
+constexpr std::uint32_t kPlayerHeadLength =
+    sizeof("{\"event_name\":\"player_action\",\"parameters\":{\"player_id\":\"player_") - 1;
+constexpr std::uint32_t kPlayerKeyBegin = kPlayerHeadLength - 7;
+constexpr char kSession[33] = "\",\"session_id\":\"session_";
+constexpr std::uint32_t kSessionLength = sizeof("\",\"session_id\":\"session_") - 1;
+constexpr char kUser[] = "\",\"user_data\":{\"user_id\":\"player_";
+constexpr std::string_view kPlatformTexts[] = {"\",\"platform\":\"PC\"}}\n",
+                                               "\",\"platform\":\"Console\"}}\n"};
 
 }  // namespace
 
@@ -72,19 +92,26 @@ DataflowEncoder::DataflowEncoder(const Model& model, Options options)
   // In the strict form the actions that the document does not name are interactions: the same
   // events at the same positions, under the nearest of the three names.
   const bool extended = options.extended_types;
-  SetName(actions_[0], "move");
-  SetName(actions_[1], "interaction");
-  SetName(actions_[2], extended ? "level_start" : "interaction");
-  SetName(actions_[3], "level_complete");
-  SetName(actions_[4], extended ? "session_start" : "interaction");
-  SetName(actions_[5], extended ? "session_end" : "interaction");
-  for (unsigned i = 0; i < two_digits_.size(); ++i) {
-    SetName(two_digits_[i], (i < 10 ? "0" : "") + std::to_string(i));
+  const std::string_view actions[] = {"move",
+                                      "interaction",
+                                      extended ? "level_start" : "interaction",
+                                      "level_complete",
+                                      extended ? "session_start" : "interaction",
+                                      extended ? "session_end" : "interaction"};
+  for (unsigned i = 0; i < actions_.size(); ++i) {
+    SetFragment(actions_[i],
+                "\",\"event_type\":\"" + std::string(actions[i]) + "\",\"level_id\":\"level_");
   }
+  for (unsigned i = 0; i < levels_.size(); ++i) {
+    const std::string digits = (i < 10 ? "0" : "") + std::to_string(i);  // at least two
+    SetFragment(levels_[i], digits + "\",\"map_id\":\"map_");
+    SetFragment(maps_[i], digits + "\"},\"event_timestamp\":\"");
+  }
+  for (unsigned i = 0; i < platforms_.size(); ++i) SetFragment(platforms_[i], kPlatformTexts[i]);
   for (unsigned item = 0; item < kItems; ++item) {
     for (unsigned c = 0; c < kCurrencies; ++c) {
-      SetName(amounts_[item][c],
-              AmountText(kPrices[kCatalog[item].tier][c], kCurrencyTable[c].decimals));
+      SetFragment(amounts_[item][c],
+                  AmountText(kPrices[kCatalog[item].tier][c], kCurrencyTable[c].decimals));
     }
   }
   assert(options.id_prefix.size() <= 32);
@@ -93,17 +120,23 @@ DataflowEncoder::DataflowEncoder(const Model& model, Options options)
     std::memcpy(prefix_, prefix.data(), prefix.size());
     prefix_length_ = static_cast<std::uint32_t>(prefix.size());
   }
-  if (prefix_length_ == 0) {
-    encode_[0][0] = &DataflowEncoder::Run<false, false, false>;
-    encode_[0][1] = &DataflowEncoder::Run<false, true, false>;
-    encode_[1][0] = &DataflowEncoder::Run<true, false, false>;
-    encode_[1][1] = &DataflowEncoder::Run<true, true, false>;
-  } else {
-    encode_[0][0] = &DataflowEncoder::Run<false, false, true>;
-    encode_[0][1] = &DataflowEncoder::Run<false, true, true>;
-    encode_[1][0] = &DataflowEncoder::Run<true, false, true>;
-    encode_[1][1] = &DataflowEncoder::Run<true, true, true>;
+  prefix_length_ == 0 ? Choose<false>() : Choose<true>();
+}
+
+template <bool kPrefixed>
+void DataflowEncoder::Choose() {
+  encode_[0][0] = &DataflowEncoder::Run<false, false, kPrefixed>;
+  encode_[0][1] = &DataflowEncoder::Run<false, true, kPrefixed>;
+  encode_[1][0] = &DataflowEncoder::Run<true, false, kPrefixed>;
+  encode_[1][1] = &DataflowEncoder::Run<true, true, kPrefixed>;
+#if defined(__x86_64__)
+  if (__builtin_cpu_supports("avx2") != 0) {
+    encode_[0][0] = &DataflowEncoder::RunWide<false, false, kPrefixed>;
+    encode_[0][1] = &DataflowEncoder::RunWide<false, true, kPrefixed>;
+    encode_[1][0] = &DataflowEncoder::RunWide<true, false, kPrefixed>;
+    encode_[1][1] = &DataflowEncoder::RunWide<true, true, kPrefixed>;
   }
+#endif
 }
 
 template <bool kPrefixed>
@@ -115,9 +148,28 @@ char* DataflowEncoder::PutPrefix(char* o) const {
   return o;
 }
 
+// The same code twice: for any processor, and in moves of 32 bytes for those that have them (x86-64
+// with AVX2). The bytes are the same.
 template <bool kByKind, bool kIndex, bool kPrefixed>
 void DataflowEncoder::Run(const Record* records, std::uint32_t count, std::uint64_t lane,
                           Position first, TimestampCursor& time, Output* out) const {
+  Lines<kByKind, kIndex, kPrefixed>(records, count, lane, first, time, out);
+}
+
+#if defined(__x86_64__)
+template <bool kByKind, bool kIndex, bool kPrefixed>
+[[gnu::target("avx2")]] void DataflowEncoder::RunWide(const Record* records, std::uint32_t count,
+                                                      std::uint64_t lane, Position first,
+                                                      TimestampCursor& time, Output* out) const {
+  Lines<kByKind, kIndex, kPrefixed>(records, count, lane, first, time, out);
+}
+#endif
+
+template <bool kByKind, bool kIndex, bool kPrefixed>
+[[gnu::always_inline]] inline void DataflowEncoder::Lines(const Record* records,
+                                                          std::uint32_t count, std::uint64_t lane,
+                                                          Position first, TimestampCursor& time,
+                                                          Output* out) const {
   constexpr unsigned kServerBuffer = kByKind ? static_cast<unsigned>(Kind::kServer) : 0;
   constexpr unsigned kPurchaseBuffer = kByKind ? static_cast<unsigned>(Kind::kPurchase) : 0;
   // The write pointer lives in a register; those of the rare kinds stay in memory.
@@ -125,9 +177,17 @@ void DataflowEncoder::Run(const Record* records, std::uint32_t count, std::uint6
   EventRef* refs = out->events;
   const std::uint64_t place = lane * lane_players_ + 1;
   std::uint32_t rare = 0;
+  Position held = first;  // the timestamp's text is right up to here
+  Fragment<64> user;      // the timestamp, to the player's number
   for (std::uint32_t n = 0; n < count; ++n) {
     const Record& e = records[n];
-    time.MoveTo(first + n);
+    if (first + n >= held) [[unlikely]] {
+      time.MoveTo(first + n);
+      held = time.holds_until();
+      std::memcpy(user.text, time.text(), 32);
+      std::memcpy(user.text + time.length(), kUser, sizeof(kUser) - 1);
+      user.length = static_cast<std::uint32_t>(time.length()) + sizeof(kUser) - 1;
+    }
     if (e.action >= Action::kPurchase) [[unlikely]] {
       ++rare;
       EventRef ref{};
@@ -149,34 +209,29 @@ void DataflowEncoder::Run(const Record* records, std::uint32_t count, std::uint6
       continue;
     }
     char* const line = o;
-    o = Put(o, "{\"event_name\":\"player_action\",\"parameters\":{\"player_id\":\"player_");
+    Copy<64>(o, kPlayerHead);
+    o += kPlayerHeadLength;
     const NumberText player(e.life * players_ + place + e.entity);
     o = PutPrefix<kPrefixed>(o);
     o = player.Write(o);
     if constexpr (kIndex) {
-      constexpr std::uint16_t kKeyBegin =
-          sizeof("{\"event_name\":\"player_action\",\"parameters\":{\"player_id\":\"") - 1;
       refs->begin = static_cast<std::uint32_t>(line - out->begin[0]);
-      refs->key_begin = kKeyBegin;
-      refs->key_length = static_cast<std::uint8_t>(o - line - kKeyBegin);
+      refs->key_begin = kPlayerKeyBegin;
+      refs->key_length = static_cast<std::uint8_t>(o - line - kPlayerKeyBegin);
       refs->kind = Kind::kPlayer;
       refs->unused = 0;
     }
-    o = Put(o, "\",\"session_id\":\"session_");
+    Copy<32>(o, kSession);
+    o += kSessionLength;
     o = PutPrefix<kPrefixed>(o);
     o = NumberText(compat_ ? first + n + 1 : e.session * players_ + place + e.entity).Write(o);
-    o = Put(o, "\",\"event_type\":\"");
-    o = PutName(o, actions_[static_cast<unsigned>(e.action)]);
-    o = Put(o, "\",\"level_id\":\"level_");
-    o = PutName(o, two_digits_[e.a]);
-    o = Put(o, "\",\"map_id\":\"map_");
-    o = PutName(o, two_digits_[e.b]);
-    o = Put(o, "\"},\"event_timestamp\":\"");
-    o = PutTime(o, time);
-    o = Put(o, "\",\"user_data\":{\"user_id\":\"player_");
+    o = PutFragment(o, actions_[static_cast<unsigned>(e.action)]);
+    o = PutFragment(o, levels_[e.a]);
+    o = PutFragment(o, maps_[e.b]);
+    o = PutFragment(o, user);
     o = PutPrefix<kPrefixed>(o);
     o = player.Write(o);
-    o = PutPlatform(o, (e.flags & Record::kConsole) != 0);
+    o = PutFragment(o, platforms_[e.flags & Record::kConsole]);
     if constexpr (kIndex) {
       refs->length = static_cast<std::uint16_t>(o - line);
       ++refs;
@@ -213,7 +268,7 @@ char* DataflowEncoder::Purchase(char* o, const Record& e, std::uint64_t player, 
     o = Put(o, kCompatItems[e.a]);
     o = Put(o, "\",\"item_type\":\"skin");
   } else {
-    o = PutName(o, amounts_[e.a][e.b]);
+    o = PutFragment(o, amounts_[e.a][e.b]);
     o = Put(o, ",\"item_id\":\"");
     o = Put(o, kCatalog[e.a].id);
     o = Put(o, "\",\"item_type\":\"");
@@ -227,7 +282,7 @@ char* DataflowEncoder::Purchase(char* o, const Record& e, std::uint64_t player, 
   o = PutPrefix<kPrefixed>(o);
   o = NumberText(player).Write(o);
   if (!compat_) key(user, o);
-  return PutPlatform(o, (e.flags & Record::kConsole) != 0);
+  return PutFragment(o, platforms_[e.flags & Record::kConsole]);
 }
 
 char* DataflowEncoder::Server(char* o, const Record& e, std::uint64_t lane,

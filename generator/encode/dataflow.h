@@ -7,6 +7,7 @@
 #pragma once
 
 #include <array>
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -60,14 +61,24 @@ class DataflowEncoder {
  private:
   using RunFunction = void (DataflowEncoder::*)(const Record*, std::uint32_t, std::uint64_t,
                                                 Position, TimestampCursor&, Output*) const;
-  struct Name {
-    char text[16];
+  // Text that is copied whole, so that its length, known at run time only, costs no call.
+  template <std::size_t kWidth>
+  struct Fragment {
+    char text[kWidth - 4];
     std::uint32_t length;
   };
 
   template <bool kByKind, bool kIndex, bool kPrefixed>
   void Run(const Record* records, std::uint32_t count, std::uint64_t lane, Position first,
            TimestampCursor& time, Output* out) const;
+  template <bool kByKind, bool kIndex, bool kPrefixed>
+  void RunWide(const Record* records, std::uint32_t count, std::uint64_t lane, Position first,
+               TimestampCursor& time, Output* out) const;
+  template <bool kByKind, bool kIndex, bool kPrefixed>
+  void Lines(const Record* records, std::uint32_t count, std::uint64_t lane, Position first,
+             TimestampCursor& time, Output* out) const;
+  template <bool kPrefixed>
+  void Choose();
   template <bool kPrefixed>
   char* PutPrefix(char* o) const;
   template <bool kPrefixed>
@@ -80,9 +91,11 @@ class DataflowEncoder {
   std::uint64_t lane_players_;
   std::uint64_t servers_per_lane_;
   bool compat_;
-  std::array<Name, 6> actions_{};
-  std::array<Name, 256> two_digits_{};  // "00".."255": at least two
-  std::array<std::array<Name, kCurrencies>, kItems> amounts_{};
+  std::array<Fragment<64>, 6> actions_{};    // from behind the session's number to the level's
+  std::array<Fragment<32>, 256> levels_{};   // the level's number, to the map's
+  std::array<Fragment<32>, 256> maps_{};     // the map's number, to the timestamp
+  std::array<Fragment<32>, 2> platforms_{};  // from behind the player's number to the end
+  std::array<std::array<Fragment<16>, kCurrencies>, kItems> amounts_{};
   char prefix_[48] = {};  // with its '_'
   std::uint32_t prefix_length_ = 0;
   std::vector<std::string> regions_;

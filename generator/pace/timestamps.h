@@ -34,6 +34,9 @@ class TimestampCursor {
     if (n < holds_from_ || n >= holds_until_) Render(n);
   }
 
+  // text() is right up to before this position, from the one it was moved to.
+  [[nodiscard]] Position holds_until() const { return holds_until_; }
+
   [[nodiscard]] const char* text() const { return text_; }
   [[nodiscard]] int length() const { return length_; }
 
