@@ -47,6 +47,10 @@ class NumberMap {
     return slot.key == kEmpty ? nullptr : &slot.value;
   }
 
+  // Asks for the memory of `key`, which will be looked up some dozens of instructions later: a miss
+  // costs 60 to 100 ns where the table is larger than the caches.
+  void Prefetch(std::uint64_t key) const { __builtin_prefetch(&slots_[Home(key)], 1); }
+
   [[nodiscard]] std::size_t size() const { return size_; }
 
   template <typename Function>
@@ -69,19 +73,24 @@ class NumberMap {
 
  private:
   static constexpr std::uint64_t kEmpty = ~std::uint64_t{0};
-  static constexpr std::size_t kFirstCapacity = 64;  // a power of two, as all later ones
+  static constexpr std::size_t kFirstCapacity = 64;  // 2^6; all later ones are powers of two too
 
   struct Slot {
     std::uint64_t key = kEmpty;
     Value value{};
   };
 
+  // Numbers of users are dense and consecutive; the multiplication spreads them. Its highest bits
+  // are those that all bits of the key reach, and keep the order of the slots when the table
+  // doubles: growing then writes ascending addresses, not random ones.
+  [[nodiscard]] std::size_t Home(std::uint64_t key) const {
+    return static_cast<std::size_t>((key * 0x9E3779B97F4A7C15u) >> shift_);
+  }
+
   // Where `key` is, or the empty slot where it would go.
   [[nodiscard]] std::size_t Place(std::uint64_t key) const {
     const std::size_t mask = slots_.size() - 1;
-    // Numbers of users are dense and consecutive; the multiplication spreads them, its high half is
-    // the part that all bits of the key reach.
-    std::size_t i = static_cast<std::size_t>((key * 0x9E3779B97F4A7C15u) >> 32) & mask;
+    std::size_t i = Home(key);
     while (slots_[i].key != key && slots_[i].key != kEmpty) i = (i + 1) & mask;
     return i;
   }
@@ -89,12 +98,14 @@ class NumberMap {
   void Grow() {
     std::vector<Slot> old(slots_.size() * 2);
     old.swap(slots_);
+    --shift_;
     for (const Slot& slot : old) {
       if (slot.key != kEmpty) slots_[Place(slot.key)] = slot;
     }
   }
 
   std::vector<Slot> slots_;
+  unsigned shift_ = 64 - 6;  // 64 - log2 of slots_.size()
   std::size_t size_ = 0;
 };
 

@@ -1,7 +1,5 @@
 #include "generator/verify/collector.h"
 
-#include <simdjson.h>
-
 #include <thread>
 #include <utility>
 
@@ -106,20 +104,33 @@ Status WaitForTopics(KafkaReader& asker, const std::vector<Topic>& topics, milli
 class FileCollector : public Collector {
  public:
   // REQUIRES: one path per topic.
-  FileCollector(std::vector<Topic> topics, std::vector<std::string> paths)
-      : topics_(std::move(topics)), paths_(std::move(paths)) {}
+  FileCollector(const std::vector<Topic>& topics, const std::vector<std::string>& paths) {
+    for (std::size_t i = 0; i < topics.size(); ++i) {
+      files_.push_back(std::make_unique<File>(topics[i], paths[i]));
+    }
+  }
 
   Status Poll(milliseconds /*timeout*/, const Sink& sink) override {
-    if (at_end_) return {};
     at_end_ = true;
-    for (std::size_t i = 0; i < topics_.size(); ++i) {
-      LineReader reader;
-      if (Status s = reader.Open(paths_[i]); !s.ok()) return s;
-      std::string_view line;
-      while (reader.Next(&line)) {
-        HandOn(topics_[i], static_cast<std::int64_t>(reader.lines()), line, sink);
+    for (const std::unique_ptr<File>& file : files_) {
+      if (!file->opened) {
+        if (Status s = file->reader.Open(file->path); !s.ok()) return s;
+        file->opened = true;
       }
-      if (!reader.status().ok()) return reader.status();
+      CollectedRecord record;
+      record.output = file->topic.output;
+      record.input = file->topic.input;
+      record.line = record.output.has_value();
+      for (int i = 0; i < kLinesAtOnce && !file->ended; ++i) {
+        if (file->reader.Next(&record.value)) {
+          record.offset = static_cast<std::int64_t>(file->reader.lines());
+          sink(record);
+        } else {
+          if (!file->reader.status().ok()) return file->reader.status();
+          file->ended = true;
+        }
+      }
+      at_end_ = at_end_ && file->ended;
     }
     return {};
   }
@@ -131,37 +142,19 @@ class FileCollector : public Collector {
   }
 
  private:
-  void HandOn(const Topic& topic, std::int64_t number, std::string_view line, const Sink& sink) {
-    CollectedRecord record{topic.output, topic.input, 0, number, std::nullopt, line};
-    if (topic.output) Unwrap(&record);
-    sink(record);
-  }
+  static constexpr int kLinesAtOnce = 4'096;
 
-  // {"output":...,"key":...,"value":...} -> key and value. Anything else stays as it is.
-  void Unwrap(CollectedRecord* record) {
-    constexpr std::string_view kHead = R"({"output":)";
-    simdjson::dom::object line;
-    std::string_view output;
-    std::string_view key;
-    simdjson::dom::element value;
-    if (record->value.substr(0, kHead.size()) != kHead ||
-        parser_.parse(record->value.data(), record->value.size()).get(line) != simdjson::SUCCESS ||
-        line["output"].get(output) != simdjson::SUCCESS ||
-        output != kOutputNames[static_cast<unsigned>(*record->output)] ||
-        line["key"].get(key) != simdjson::SUCCESS ||
-        line["value"].get(value) != simdjson::SUCCESS) {
-      return;
-    }
-    value_ = simdjson::minify(value);
-    record->key = key;
-    record->value = value_;
-  }
+  struct File {
+    File(Topic of, std::string at) : topic(std::move(of)), path(std::move(at)) {}
+    const Topic topic;
+    const std::string path;
+    LineReader reader;
+    bool opened = false;
+    bool ended = false;
+  };
 
-  std::vector<Topic> topics_;
-  std::vector<std::string> paths_;
+  std::vector<std::unique_ptr<File>> files_;
   bool at_end_ = false;
-  simdjson::dom::parser parser_;
-  std::string value_;  // of the latest line, unwrapped
 };
 
 }  // namespace
@@ -202,8 +195,7 @@ Result<std::unique_ptr<Collector>> CollectFromFiles(const std::string& folder,
     if (!path) return path.error();
     paths.push_back(std::move(*path));
   }
-  return std::unique_ptr<Collector>(
-      std::make_unique<FileCollector>(std::move(*list), std::move(paths)));
+  return std::unique_ptr<Collector>(std::make_unique<FileCollector>(*list, paths));
 }
 
 }  // namespace playload

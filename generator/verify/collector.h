@@ -6,7 +6,6 @@
 
 #pragma once
 
-#include <array>
 #include <atomic>
 #include <chrono>
 #include <cstdint>
@@ -32,6 +31,7 @@ struct CollectedRecord {
   std::int64_t offset = 0;  // a file's: the line's number, from 1
   std::optional<std::string_view> key;
   std::string_view value;
+  bool line = false;  // `value` is a line of an output's file: see ProducedParser::Unwrap()
 };
 
 // What to collect, and what the topics (or files) are called.
@@ -49,7 +49,7 @@ class Collector {
 
   virtual ~Collector() = default;
 
-  // Hands what is there to the sink; waits up to `timeout` for the first record.
+  // Hands some of what is there to the sink; waits up to `timeout` for the first record.
   virtual Status Poll(std::chrono::milliseconds timeout, const Sink& sink) = 0;
   // Whether all that there is was handed on, as of the last Poll().
   [[nodiscard]] virtual bool at_end() const = 0;
@@ -75,7 +75,8 @@ Result<std::unique_ptr<Collector>> CollectFromKafka(const KafkaSource& source,
 
 // Files DIR/<topic>.ndjson, plain or with .zst or .gz behind. A line of an output is a value, or
 // {"output":...,"key":...,"value":...} as `playload expect` prints them; a line of an input is an
-// event. Every file is looked for at once and read by the first Poll().
+// event. Every file is looked for at once; each Poll() reads some thousand lines of each, so that
+// what is read and what is expected advance together and little has to be kept of either.
 Result<std::unique_ptr<Collector>> CollectFromFiles(const std::string& folder,
                                                     const CollectorTopics& topics);
 

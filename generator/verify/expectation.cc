@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <cstring>
 
 #include "generator/verify/facts.h"
 
@@ -11,15 +12,29 @@ namespace playload {
 namespace {
 
 constexpr std::size_t kSinkBytes = std::size_t{64} << 10;
+constexpr std::size_t kLongestNumber = 32;
+// An output without its ids: texts, two numbers.
+constexpr std::size_t kMostAround = 256;
 
 Status Unreadable(const StreamEvent& event) {
   return {Code::kInternal, "event " + std::to_string(event.position) +
                                " is not as documented: " + std::string(event.value)};
 }
 
-void AppendHead(OutputKind output, std::string_view key, std::string* lines) {
-  lines->append(R"({"output":")").append(kOutputNames[static_cast<unsigned>(output)]);
-  lines->append(R"(","key":")").append(key).append(R"(","value":)");
+// `text` must be no longer than what room was made for.
+char* Put(char* o, std::string_view text) {
+  std::memcpy(o, text.data(), text.size());
+  return o + text.size();
+}
+
+template <typename Number>
+char* PutNumber(char* o, Number number) {
+  return std::to_chars(o, o + kLongestNumber, number).ptr;
+}
+
+std::string Head(OutputKind output, std::string_view key_head) {
+  return R"({"output":")" + std::string(kOutputNames[static_cast<unsigned>(output)]) +
+         R"(","key":")" + std::string(key_head);
 }
 
 }  // namespace
@@ -50,16 +65,25 @@ Arrivals::Arrivals(const LedgerEntry& entry) {
   }
 }
 
-Arrival Arrivals::Of(const StreamEvent& event) const {
-  const auto kind = static_cast<std::size_t>(event.kind);
-  if (!sent_[kind]) return Arrival::kNever;
-  const std::vector<Interval>& intervals = intervals_[kind];
-  const auto after = std::upper_bound(intervals.begin(), intervals.end(), event.position,
+const Arrivals::Interval* Arrivals::At(const std::vector<Interval>& intervals, Position position) {
+  const auto after = std::upper_bound(intervals.begin(), intervals.end(), position,
                                       [](Position p, const Interval& i) { return p < i.first; });
-  if (after == intervals.begin() || std::prev(after)->last < event.position) {
-    return Arrival::kCertain;
+  return after == intervals.begin() ? nullptr : &*std::prev(after);
+}
+
+Arrival Arrivals::Of(Kind kind, Position position) const {
+  const auto k = static_cast<std::size_t>(kind);
+  if (!sent_[k]) return Arrival::kNever;
+  const Interval* const interval = At(intervals_[k], position);
+  return interval == nullptr || interval->last < position ? Arrival::kCertain : interval->arrival;
+}
+
+bool Arrivals::AllCertain(Position first, Position last) const {
+  for (std::size_t k = 0; k < kKinds; ++k) {
+    const Interval* const interval = At(intervals_[k], last);
+    if (!sent_[k] || (interval != nullptr && interval->last >= first)) return false;
   }
-  return std::prev(after)->arrival;
+  return true;
 }
 
 Result<Caused> Expectation::Observe(const StreamEvent& event) {
@@ -118,54 +142,120 @@ Status Expectation::Tell(const StreamEvent& event, Arrival arrival, OutputMatche
   return {};
 }
 
-void AppendExpectedLines(const StreamEvent& event, const Caused& caused, const IdForm& players,
-                         std::optional<OutputKind> only, std::string* lines) {
-  const auto wanted = [only](OutputKind output) { return !only || *only == output; };
-  switch (caused.what) {
-    case Caused::What::kNothing:
-      break;
-    case Caused::What::kSummary:
-      if (!wanted(OutputKind::kSummaries)) break;
-      AppendHead(OutputKind::kSummaries, event.key, lines);
-      lines->append(R"({"player_id":")").append(event.key).append("\",\"event_count\":1}}\n");
-      break;
-    case Caused::What::kPurchase: {
-      const std::string user = players.Text(caused.facts.user);
-      if (wanted(OutputKind::kAggregates)) {
-        std::array<char, 32> total{};
-        const char* const end =
-            std::to_chars(total.data(), total.data() + total.size(), caused.outputs.total_amount)
-                .ptr;
-        AppendHead(OutputKind::kAggregates, user, lines);
-        lines->append(R"({"total_amount":)")
-            .append(total.data(), static_cast<std::size_t>(end - total.data()));
-        lines->append(R"(,"transaction_count":)");
-        lines->append(std::to_string(caused.outputs.transaction_count)).append("}}\n");
-      }
-      if (wanted(OutputKind::kFraudAlerts) && caused.outputs.alert != FraudAlert::kNone) {
-        AppendHead(OutputKind::kFraudAlerts, user, lines);
-        lines->append(R"({"user_id":")").append(user).append(R"(","reason":")");
-        lines->append(caused.outputs.alert == FraudAlert::kFrequent ? kReasonFrequent
-                                                                    : kReasonMulti);
-        lines->append("\"}}\n");
-      }
-      break;
+void RecordTeller::Tell(const ReplayedRun& run) {
+  const bool certain = arrivals_.AllCertain(run.first, run.first + run.count - 1);
+  for (std::uint32_t i = 0; i < run.count; ++i) {
+    const Record& record = run.records[i];
+    const Kind kind = KindOf(record.action);
+    const Arrival arrival = certain ? Arrival::kCertain : arrivals_.Of(kind, run.first + i);
+    if (kind == Kind::kPlayer) [[likely]] {
+      if (arrival == Arrival::kNever) continue;
+      matcher_->ExpectSummary(facts_.Player(record, run.lane), arrival == Arrival::kCertain);
+    } else {
+      TellRare(run, i, arrival);
     }
-    case Caused::What::kServerAlert:
-      if (!wanted(OutputKind::kServerAlerts)) break;
-      AppendHead(OutputKind::kServerAlerts, event.key, lines);
-      lines->append(event.value).append("}\n");
-      break;
   }
+}
+
+void RecordTeller::TellRare(const ReplayedRun& run, std::uint32_t i, Arrival arrival) {
+  if (arrival == Arrival::kNever) return;
+  const bool certain = arrival == Arrival::kCertain;
+  const Record& record = run.records[i];
+  if (KindOf(record.action) == Kind::kPurchase) {
+    const PurchaseFacts facts = facts_.Purchase(record, run.lane);
+    if (certain) {
+      matcher_->ExpectPurchase(facts, oracle_.Purchase(facts));
+    } else {
+      matcher_->DoNotJudge(facts.user);
+    }
+  } else if (oracle_.ServerMetric(RecordFacts::Server(record))) {
+    matcher_->ExpectServerAlert(facts_.Text(run, i).value, certain);
+  }
+}
+
+ExpectedLines::ExpectedLines(const IdForm& players, std::optional<OutputKind> only,
+                             const Sink& sink)
+    : only_(only),
+      sink_(sink),
+      summary_head_(Head(OutputKind::kSummaries, players.head())),
+      summary_middle_(R"(","value":{"player_id":")" + players.head()),
+      aggregate_head_(Head(OutputKind::kAggregates, players.head())),
+      fraud_head_(Head(OutputKind::kFraudAlerts, players.head())),
+      fraud_middle_(R"(","value":{"user_id":")" + players.head()),
+      alert_head_(Head(OutputKind::kServerAlerts, "")),
+      lines_(kSinkBytes + 2 * (kMostAround + 2 * players.head().size())),
+      end_(lines_.data()) {}
+
+// Room for so many bytes and, whatever they are, for a summary.
+bool ExpectedLines::MakeRoom(std::size_t bytes) {
+  const auto used = static_cast<std::size_t>(end_ - lines_.data());
+  if (used < kSinkBytes && lines_.size() - used >= bytes) return going_;
+  Flush();
+  if (lines_.size() < bytes) {
+    lines_.resize(bytes);
+    end_ = lines_.data();
+  }
+  return going_;
+}
+
+void ExpectedLines::Flush() {
+  const auto used = static_cast<std::size_t>(end_ - lines_.data());
+  if (going_ && used > 0) going_ = sink_({lines_.data(), used});
+  end_ = lines_.data();
+}
+
+bool ExpectedLines::WriteSummary(std::uint64_t player) {
+  std::array<char, kLongestNumber> digits{};
+  const std::string_view number(
+      digits.data(), static_cast<std::size_t>(PutNumber(digits.data(), player) - digits.data()));
+  char* o = Put(end_, summary_head_);
+  o = Put(o, number);
+  o = Put(o, summary_middle_);
+  o = Put(o, number);
+  end_ = Put(o, "\",\"event_count\":1}}\n");
+  return MakeRoom(0);
+}
+
+bool ExpectedLines::Purchase(std::uint64_t user, const PurchaseOutputs& outputs) {
+  if (Wants(OutputKind::kAggregates)) {
+    char* o = Put(end_, aggregate_head_);
+    o = PutNumber(o, user);
+    o = Put(o, R"(","value":{"total_amount":)");
+    o = PutNumber(o, outputs.total_amount);
+    o = Put(o, R"(,"transaction_count":)");
+    o = PutNumber(o, outputs.transaction_count);
+    end_ = Put(o, "}}\n");
+    if (!MakeRoom(0)) return false;
+  }
+  if (Wants(OutputKind::kFraudAlerts) && outputs.alert != FraudAlert::kNone) {
+    char* o = Put(end_, fraud_head_);
+    o = PutNumber(o, user);
+    o = Put(o, fraud_middle_);
+    o = PutNumber(o, user);
+    o = Put(o, R"(","reason":")");
+    o = Put(o, outputs.alert == FraudAlert::kFrequent ? kReasonFrequent : kReasonMulti);
+    end_ = Put(o, "\"}}\n");
+  }
+  return MakeRoom(0);
+}
+
+bool ExpectedLines::ServerAlert(std::string_view key, std::string_view line) {
+  if (!Wants(OutputKind::kServerAlerts)) return true;
+  if (!MakeRoom(kMostAround + key.size() + line.size())) return false;
+  char* o = Put(end_, alert_head_);
+  o = Put(o, key);
+  o = Put(o, R"(","value":)");
+  o = Put(o, line);
+  end_ = Put(o, "}\n");
+  return MakeRoom(0);
 }
 
 Status WriteExpected(const StreamWalker& walker, const Arrivals& arrivals,
                      std::string_view id_prefix, std::optional<OutputKind> only,
-                     const std::function<bool(std::string_view lines)>& sink) {
+                     const ExpectedLines::Sink& sink) {
   Expectation expectation(id_prefix);
-  std::string lines;
+  ExpectedLines lines(expectation.players(), only, sink);
   Status failed;
-  bool going = true;
   Status walked = walker([&](const StreamEvent& event) {
     if (arrivals.Of(event) == Arrival::kNever) return true;
     const Result<Caused> caused = expectation.Observe(event);
@@ -173,16 +263,52 @@ Status WriteExpected(const StreamWalker& walker, const Arrivals& arrivals,
       failed = caused.error();
       return false;
     }
-    AppendExpectedLines(event, *caused, expectation.players(), only, &lines);
-    if (lines.size() >= kSinkBytes) {
-      going = sink(lines);
-      lines.clear();
+    switch (caused->what) {
+      case Caused::What::kNothing:
+        break;
+      case Caused::What::kSummary:
+        return lines.Summary(caused->player);
+      case Caused::What::kPurchase:
+        return lines.Purchase(caused->facts.user, caused->outputs);
+      case Caused::What::kServerAlert:
+        return lines.ServerAlert(event.key, event.value);
+    }
+    return true;
+  });
+  if (!walked.ok()) return walked;
+  if (!failed.ok()) return failed;
+  lines.Flush();
+  return {};
+}
+
+Status WriteExpected(const Replay& replay, const Arrivals& arrivals, std::string_view id_prefix,
+                     std::optional<OutputKind> only, const ExpectedLines::Sink& sink) {
+  RecordFacts facts(replay);
+  Oracle oracle;
+  ExpectedLines lines(IdForm("player", id_prefix), only, sink);
+  const auto rare = [&](const ReplayedRun& run, std::uint32_t i) {
+    const Record& record = run.records[i];
+    if (KindOf(record.action) == Kind::kPurchase) {
+      const PurchaseFacts purchase = facts.Purchase(record, run.lane);
+      return lines.Purchase(purchase.user, oracle.Purchase(purchase));
+    }
+    if (!oracle.ServerMetric(RecordFacts::Server(record))) return true;
+    const RecordFacts::Line line = facts.Text(run, i);
+    return lines.ServerAlert(line.key, line.value);
+  };
+  Status walked = replay.Walk([&](const ReplayedRun& run) {
+    const bool certain = arrivals.AllCertain(run.first, run.first + run.count - 1);
+    bool going = true;
+    for (std::uint32_t i = 0; i < run.count && going; ++i) {
+      const Record& record = run.records[i];
+      const Kind kind = KindOf(record.action);
+      if (!certain && arrivals.Of(kind, run.first + i) == Arrival::kNever) continue;
+      going = kind == Kind::kPlayer ? lines.Summary(facts.Player(record, run.lane)) : rare(run, i);
     }
     return going;
   });
   if (!walked.ok()) return walked;
-  if (!failed.ok()) return failed;
-  if (going && !lines.empty()) sink(lines);
+  lines.Flush();
   return {};
 }
 

@@ -18,6 +18,7 @@
 #include "generator/run/ledger.h"
 #include "generator/verify/output_matcher.h"
 #include "generator/verify/outputs.h"
+#include "generator/verify/replay.h"
 #include "generator/verify/walker.h"
 
 namespace playload {
@@ -32,7 +33,12 @@ class Arrivals {
   Arrivals() = default;  // everything arrived
   explicit Arrivals(const LedgerEntry& entry);
 
-  [[nodiscard]] Arrival Of(const StreamEvent& event) const;
+  [[nodiscard]] Arrival Of(Kind kind, Position position) const;
+  [[nodiscard]] Arrival Of(const StreamEvent& event) const {
+    return Of(event.kind, event.position);
+  }
+  // Whether all events at these positions arrived for certain, whatever their kind.
+  [[nodiscard]] bool AllCertain(Position first, Position last) const;
 
  private:
   struct Interval {
@@ -41,6 +47,9 @@ class Arrivals {
     Arrival arrival;
   };
   std::array<bool, kKinds> sent_ = {true, true, true};
+  // The last one that begins at or before `position`; null when there is none.
+  static const Interval* At(const std::vector<Interval>& intervals, Position position);
+
   // By kind, ascending; where two overlap, kUnknown comes of it.
   std::array<std::vector<Interval>, kKinds> intervals_;
 };
@@ -74,15 +83,66 @@ class Expectation {
   Oracle oracle_;
 };
 
-// What an event causes, as lines {"output":...,"key":...,"value":{...}}, appended to `lines`; of
-// all outputs or of one.
-void AppendExpectedLines(const StreamEvent& event, const Caused& caused, const IdForm& players,
-                         std::optional<OutputKind> only, std::string* lines);
+// What the events of a run cause, told to the matcher: Expectation::Tell() for records.
+class RecordTeller {
+ public:
+  // All outlive it.
+  RecordTeller(const Replay& replay, const Arrivals& arrivals, OutputMatcher* matcher)
+      : facts_(replay), arrivals_(arrivals), matcher_(matcher) {}
+
+  // In plan order.
+  void Tell(const ReplayedRun& run);
+
+ private:
+  void TellRare(const ReplayedRun& run, std::uint32_t i, Arrival arrival);
+
+  RecordFacts facts_;
+  const Arrivals& arrivals_;
+  OutputMatcher* const matcher_;
+  Oracle oracle_;
+};
+
+// Puts outputs into words, as lines {"output":...,"key":...,"value":{...}}; all of them or one.
+class ExpectedLines {
+ public:
+  // Gets whole lines and says whether to go on.
+  using Sink = std::function<bool(std::string_view lines)>;
+
+  ExpectedLines(const IdForm& players, std::optional<OutputKind> only, const Sink& sink);
+
+  [[nodiscard]] bool Wants(OutputKind output) const { return !only_ || *only_ == output; }
+
+  // Each: false once the sink has enough.
+  bool Summary(std::uint64_t player) {
+    return !Wants(OutputKind::kSummaries) || WriteSummary(player);
+  }
+  bool Purchase(std::uint64_t user, const PurchaseOutputs& outputs);
+  // `key` and `line`: the server's and its metric's.
+  bool ServerAlert(std::string_view key, std::string_view line);
+  // Gives the sink what it did not get yet.
+  void Flush();
+
+ private:
+  bool WriteSummary(std::uint64_t player);
+  bool MakeRoom(std::size_t bytes);
+
+  const std::optional<OutputKind> only_;
+  const Sink& sink_;
+  // What stands around the numbers and texts.
+  std::string summary_head_, summary_middle_, aggregate_head_, fraud_head_, fraud_middle_,
+      alert_head_;
+  std::vector<char> lines_;
+  char* end_;
+  bool going_ = true;
+};
 
 // All outputs of a stream, in the order of their cause. Events that did not arrive cause nothing;
-// those that may have are taken as arrived. `sink` gets whole lines and says whether to go on.
+// those that may have are taken as arrived. The two say the same of the same events; the first is
+// the one that reads what was sent, the second is five times as fast.
 Status WriteExpected(const StreamWalker& walker, const Arrivals& arrivals,
                      std::string_view id_prefix, std::optional<OutputKind> only,
-                     const std::function<bool(std::string_view lines)>& sink);
+                     const ExpectedLines::Sink& sink);
+Status WriteExpected(const Replay& replay, const Arrivals& arrivals, std::string_view id_prefix,
+                     std::optional<OutputKind> only, const ExpectedLines::Sink& sink);
 
 }  // namespace playload

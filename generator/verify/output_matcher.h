@@ -10,9 +10,9 @@
 // An id that is not one of this run is unexpected, or foreign when a run with another prefix, or
 // another shard of this one, would write it.
 //
-// Memory: about 60 bytes a player, 200 bytes a user who buys, 16 bytes (32 at most, for room to
-// grow) for each purchase event and 32 (64) for each server alert; twice that for what does not
-// match. Threads: one thread at a time.
+// Memory: 21 to 43 bytes a player, half as much again while their table grows; 200 bytes a user who
+// buys, 16 bytes (32 at most, for room to grow) for each purchase event and 32 (64) for each server
+// alert; twice that for what does not match. Threads: one thread at a time.
 
 #pragma once
 
@@ -61,6 +61,8 @@ class OutputMatcher {
   // The produced side. `source`: a number for what keeps the records' order (a partition, a file).
   void AddProduced(OutputKind output, std::int32_t source, std::optional<std::string_view> key,
                    std::string_view value);
+  // The same of a file's line, as of ProducedParser::Unwrap().
+  void AddLine(OutputKind output, std::int32_t source, std::string_view line);
 
   // How many certain expected outputs nothing has come for. Costs time when much is wrong.
   [[nodiscard]] std::uint64_t Outstanding(OutputKind output) const;

@@ -52,6 +52,9 @@ class IdForm {
     return head_ + std::to_string(number);
   }
 
+  // What stands before the number.
+  [[nodiscard]] const std::string& head() const { return head_; }
+
  private:
   // At most 19 digits, no leading zero, so that Text() gives the same id back.
   static std::optional<std::uint64_t> Digits(std::string_view text) {

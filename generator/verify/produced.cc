@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
 #include <cmath>
 #include <initializer_list>
 #include <tuple>
@@ -74,12 +75,6 @@ std::optional<std::uint32_t> Integer(const std::optional<element>& field, double
   return static_cast<std::uint32_t>(*number);
 }
 
-std::int64_t InstantOf(std::string_view text) {
-  Result<std::int64_t> instant = ParseInstant(text);
-  if (!instant) instant = ParseInstant(std::string(text) + "Z");  // the naive form
-  return instant ? *instant : -1;
-}
-
 void Blame(std::string* why, const std::string& what) {
   if (why->empty()) *why = what;
 }
@@ -92,6 +87,9 @@ struct ProducedParser::Impl {
   const bool timestamps;
   simdjson::dom::parser parser;
   std::string text;  // reused by content hashes
+  // Unwrap()'s: what a line was taken apart into.
+  simdjson::dom::parser line_parser;
+  std::string line_value;
 
   // Each reads the fields, fills `why` with the first thing that is not as documented, and returns
   // the id that the value names, if any.
@@ -147,18 +145,19 @@ struct ProducedParser::Impl {
         Blame(&record->why, into->Read(inner, std::string(name) + "."));
       }
     }
-    text.clear();
-    const auto take_text = [&](const std::optional<element>& field, const char* name) {
+    AlertContent content(&text);
+    const auto take_text = [&](const std::optional<element>& field, const char* name,
+                               bool meant = true) {
       const auto value = Text(field);
       if (!value) Blame(&record->why, std::string(name) + " is missing or no text");
-      text.append(value.value_or("")).push_back('\0');
+      if (meant) content.Add(value.value_or(""));
       return value;
     };
     const auto take_number = [&](const std::optional<element>& field, const char* name,
                                  double most) {
       const auto value = Integer(field, most);
       if (!value) Blame(&record->why, std::string(name) + " is missing or no whole number");
-      text.append(std::to_string(value.value_or(0))).push_back('\0');
+      content.Add(value.value_or(0));
       return value.value_or(0);
     };
     take_text(fields[0], "event_name");
@@ -167,13 +166,11 @@ struct ProducedParser::Impl {
     record->memory_usage =
         static_cast<std::uint16_t>(take_number(parameters[2], "memory_usage", 65535));
     record->latency = take_number(parameters[3], "latency", 4294967295.0);
-    const std::size_t before_time = text.size();
-    const auto time = take_text(fields[2], "event_timestamp");
-    if (!timestamps) text.resize(before_time);
+    const auto time = take_text(fields[2], "event_timestamp", timestamps);
     record->region = take_text(server[0], "region").value_or("");
     record->server_type = take_text(server[1], "server_type").value_or("");
-    record->time_ns = InstantOf(time.value_or(""));
-    record->content = XXH3_64bits(text.data(), text.size());
+    record->time_ns = ProducedInstant(time.value_or(""));
+    record->content = content.Hash();
     return id;
   }
 
@@ -196,13 +193,32 @@ struct ProducedParser::Impl {
 ProducedParser::ProducedParser(std::string_view id_prefix, bool timestamps)
     : player_("player", id_prefix),
       server_("server", ""),
+      regular_(id_prefix, timestamps),
       impl_(std::make_unique<Impl>(timestamps)) {}
 
 ProducedParser::~ProducedParser() = default;
 ProducedParser::ProducedParser(ProducedParser&&) noexcept = default;
 
-ProducedRecord ProducedParser::Parse(OutputKind output, std::optional<std::string_view> key,
-                                     std::string_view value) {
+OutputLine ProducedParser::Unwrap(OutputKind output, std::string_view line) {
+  constexpr std::string_view kHead = R"({"output":)";
+  object fields;
+  std::string_view name;
+  std::string_view key;
+  element value;
+  if (!line.starts_with(kHead) ||
+      impl_->line_parser.parse(line.data(), line.size()).get(fields) != simdjson::SUCCESS ||
+      fields["output"].get(name) != simdjson::SUCCESS ||
+      name != kOutputNames[static_cast<unsigned>(output)] ||
+      fields["key"].get(key) != simdjson::SUCCESS ||
+      fields["value"].get(value) != simdjson::SUCCESS) {
+    return {std::nullopt, line};
+  }
+  impl_->line_value = simdjson::minify(value);
+  return {key, impl_->line_value};
+}
+
+ProducedRecord ProducedParser::ParseAny(OutputKind output, std::optional<std::string_view> key,
+                                        std::string_view value) {
   ProducedRecord record;
   element json;
   object fields;
@@ -232,5 +248,19 @@ ProducedRecord ProducedParser::Parse(OutputKind output, std::optional<std::strin
   record.form = record.why.empty() ? ProducedRecord::Form::kRegular : ProducedRecord::Form::kOdd;
   return record;
 }
+
+std::int64_t ProducedInstant(std::string_view text) {
+  Result<std::int64_t> instant = ParseInstant(text);
+  if (!instant) instant = ParseInstant(std::string(text) + "Z");  // the naive form
+  return instant ? *instant : -1;
+}
+
+void AlertContent::Add(std::uint32_t number) {
+  std::array<char, 10> digits{};
+  const char* const end = std::to_chars(digits.data(), digits.data() + digits.size(), number).ptr;
+  Add({digits.data(), static_cast<std::size_t>(end - digits.data())});
+}
+
+std::uint64_t AlertContent::Hash() const { return XXH3_64bits(text_.data(), text_.size()); }
 
 }  // namespace playload

@@ -10,10 +10,10 @@
 #include <optional>
 #include <string>
 #include <string_view>
-#include <vector>
 
 #include "generator/oracle/fraud_rule.h"
 #include "generator/verify/outputs.h"
+#include "generator/verify/regular.h"
 
 namespace playload {
 
@@ -40,6 +40,12 @@ struct ProducedRecord {
   std::string_view region, server_type;   // server-alerts; until the next Parse()
 };
 
+// A record of a file: what its line says, taken apart.
+struct OutputLine {
+  std::optional<std::string_view> key;
+  std::string_view value;
+};
+
 class ProducedParser {
  public:
   // `id_prefix`: of the run. `timestamps`: whether event_timestamp is a part of `content`.
@@ -47,10 +53,18 @@ class ProducedParser {
   ~ProducedParser();
   ProducedParser(ProducedParser&&) noexcept;
 
-  // A record without a key is about the id in its value; one with a key must have the same id in
-  // both. purchase-aggregates need the key, or the id as a further field `user_id`.
-  ProducedRecord Parse(OutputKind output, std::optional<std::string_view> key,
-                       std::string_view value);
+  // The fast way for the records that are as documented, which ParseAny() would call regular too.
+  [[nodiscard]] RegularReader& regular() { return regular_; }
+
+  // Any record, by a JSON parser. One without a key is about the id in its value; one with a key
+  // must have the same id in both. purchase-aggregates need the key, or the id as a further field
+  // `user_id`.
+  ProducedRecord ParseAny(OutputKind output, std::optional<std::string_view> key,
+                          std::string_view value);
+
+  // A line of a file: {"output":...,"key":...,"value":...} of this output, or else a value without
+  // a key. Lives until the next Unwrap().
+  OutputLine Unwrap(OutputKind output, std::string_view line);
 
   [[nodiscard]] const IdForm& ids(OutputKind output) const {
     return output == OutputKind::kServerAlerts ? server_ : player_;
@@ -60,7 +74,26 @@ class ProducedParser {
   struct Impl;
   IdForm player_;
   IdForm server_;
+  RegularReader regular_;
   std::unique_ptr<Impl> impl_;
+};
+
+// Parts that both ways of reading share.
+
+// The instant of an event_timestamp, also in the form without a zone; -1 when it is none.
+std::int64_t ProducedInstant(std::string_view text);
+
+// ProducedRecord::content: add what a server alert says, field by field in the documented order.
+class AlertContent {
+ public:
+  // `buffer`: room that is reused.
+  explicit AlertContent(std::string* buffer) : text_(*buffer) { text_.clear(); }
+  void Add(std::string_view text) { text_.append(text).push_back('\0'); }
+  void Add(std::uint32_t number);
+  [[nodiscard]] std::uint64_t Hash() const;
+
+ private:
+  std::string& text_;
 };
 
 inline constexpr const char* kReasonFrequent = "Too frequent transactions";

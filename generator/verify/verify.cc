@@ -48,7 +48,8 @@ constexpr std::size_t kMostSummaryBytes = std::size_t{64} << 20;
 // A run that is over, as one of its destinations got it.
 struct FinishedRun {
   RunSpec spec;
-  StreamWalker walker;
+  StreamWalker walker;             // its lines, for those who need all of them
+  std::shared_ptr<Replay> replay;  // the same as records
   Arrivals arrivals;
   LedgerEntry ledger;
 };
@@ -88,6 +89,8 @@ Result<FinishedRun> LoadPolled(const std::string& run_dir, const Manifest& manif
   FinishedRun run;
   run.spec = manifest.spec;
   run.walker = WalkPolled(manifest.spec, *server.polled, threads);
+  run.replay =
+      std::make_shared<Replay>(manifest.spec, std::vector<std::int64_t>(), server.polled, threads);
   run.ledger.to = server.to;
   run.ledger.topics = server.topics;
   run.ledger.generated = run.ledger.fates[0] = *server.polled;
@@ -116,6 +119,7 @@ Result<FinishedRun> LoadRun(const std::string& run_dir, const FedBy& fed_by, int
   }
   FinishedRun run;
   run.spec = *spec;
+  run.replay = std::make_shared<Replay>(*spec, stamps, std::nullopt, threads);
   run.walker = WalkRun(std::move(*spec), std::move(stamps), threads);
   run.ledger = std::move((*ledger)[destination]);
   run.arrivals = Arrivals(run.ledger);
@@ -400,7 +404,9 @@ class Verifier {
   Status Poll(milliseconds timeout) {
     return collector_->Poll(timeout, [this](const CollectedRecord& record) {
       ++collected_;
-      if (record.output) {
+      if (record.line) {
+        outputs_matcher_->AddLine(*record.output, record.partition, record.value);
+      } else if (record.output) {
         outputs_matcher_->AddProduced(*record.output, record.partition, record.key, record.value);
       } else {
         inputs_matcher_->AddRead(record.input, record.partition, record.offset,
@@ -478,20 +484,47 @@ class Verifier {
     Result<FinishedRun> run = LoadRun(options_.run_dir, fed_by_, options_.threads);
     if (!run) return run.error();
     run_ = std::move(*run);
+    return inputs_matcher_ ? TellLines() : TellRecords();
+  }
+
+  // The inputs are compared line by line.
+  Status TellLines() {
     Expectation expectation(run_.spec.id_prefix);
     Status failed;
     Position events = 0;
     Status walked = run_.walker([&](const StreamEvent& event) {
       const Arrival arrival = run_.arrivals.Of(event);
       if (!outputs_.empty()) failed = expectation.Tell(event, arrival, outputs_matcher_.get());
-      if (inputs_matcher_) inputs_matcher_->Expect(event, arrival);
-      if (failed.ok() && ++events % kPollEvery == 0) failed = Poll(milliseconds(0));
-      if (failed.ok() && stop_.load(std::memory_order_relaxed)) {
-        failed = {Code::kInterrupted, "interrupted while the events were made again"};
+      inputs_matcher_->Expect(event, arrival);
+      if (failed.ok() && ++events % kPollEvery == 0) failed = PollBetween();
+      return failed.ok();
+    });
+    return walked.ok() ? failed : walked;
+  }
+
+  // For the outputs alone no line is needed.
+  Status TellRecords() {
+    RecordTeller teller(*run_.replay, run_.arrivals, outputs_matcher_.get());
+    Status failed;
+    Position events = 0;
+    Position polled = 0;
+    Status walked = run_.replay->Walk([&](const ReplayedRun& events_of_lane) {
+      teller.Tell(events_of_lane);
+      events += events_of_lane.count;
+      if (events - polled >= kPollEvery) {
+        polled = events;
+        failed = PollBetween();
       }
       return failed.ok();
     });
     return walked.ok() ? failed : walked;
+  }
+
+  Status PollBetween() {
+    if (stop_.load(std::memory_order_relaxed)) {
+      return {Code::kInterrupted, "interrupted while the events were made again"};
+    }
+    return Poll(milliseconds(0));
   }
 
   [[nodiscard]] bool Complete() const {
@@ -501,7 +534,11 @@ class Verifier {
   }
 
   Status WaitForRest() {
-    if (options_.from.substr(0, 5) == "file:") return Poll(milliseconds(0));
+    if (options_.from.substr(0, 5) == "file:") {
+      Status read;
+      while (read.ok() && !collector_->at_end()) read = Poll(milliseconds(0));
+      return read;
+    }
     std::uint64_t judged_at = ~std::uint64_t{0};  // collected_ when it was last found incomplete
     const milliseconds grace = std::min(kGrace, options_.timeout);
     // Making the events again may have taken longer than the timeout.
@@ -639,7 +676,7 @@ Status Expect(const std::string& run_dir, const std::string& fed_by, std::option
   }
   const Result<FinishedRun> run = LoadRun(run_dir, from, threads);
   if (!run) return run.error();
-  return WriteExpected(run->walker, run->arrivals, run->spec.id_prefix, only, sink);
+  return WriteExpected(*run->replay, run->arrivals, run->spec.id_prefix, only, sink);
 }
 
 }  // namespace playload
