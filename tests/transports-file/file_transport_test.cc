@@ -297,7 +297,7 @@ TEST_CASE("FileTransport: the message of a failed write says what is on disk") {
   Deliveries deliveries = Unplanned();
   FileTransport transport(options, &deliveries);
   REQUIRE(transport.Open(kNotSet).ok());
-  OfferAll(transport, deliveries, MakeBatch(0, kPerBatch, true));
+  OfferAll(transport, deliveries, MakeBatch(0, kPerBatch, true), 100);
   const FileSizeLimit limited(10'000);
   const Status status = transport.Flush(Soon(), kNotSet);
   const std::string path = scratch.path("player-events.ndjson");

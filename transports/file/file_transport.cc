@@ -17,6 +17,9 @@ namespace {
 
 // The call itself is lost in the copying from here on; what is larger leaves the CPU's cache.
 constexpr std::size_t kWriteBytes = std::size_t{256} << 10;
+// What a whole batch has of a kind is written from where it is if it is at least this much; less is
+// gathered, because a call costs as much as copying some 10 KiB.
+constexpr std::size_t kThroughBytes = std::size_t{32} << 10;
 
 Status CheckTopics(const std::array<std::string, kKinds>& topics) {
   for (std::size_t k = 0; k < topics.size(); ++k) {
@@ -76,15 +79,27 @@ Status FileTransport::Open(const std::atomic<bool>& /*stop*/) {
 
 std::uint32_t FileTransport::Offer(const Batch& batch, std::uint32_t from, std::uint32_t to) {
   if (!failed_.ok()) return 0;
-  Add(batch, from, to);
-  for (const std::unique_ptr<OutputFile>& file : files_) {
-    if (file->lines().unwritten().size() >= kWriteBytes) Note(file->Write());
+  const bool whole = from == 0 && to == batch.count;
+  std::array<bool, kKinds> through{};
+  for (unsigned k = 0; whole && k < kKinds; ++k) {
+    through[k] = batch.sizes[k] >= kThroughBytes && files_[k]->writes_through();
+  }
+  Add(batch, from, to, through);
+  for (unsigned k = 0; k < kKinds; ++k) {
+    OutputFile& file = *files_[k];
+    if (through[k]) {
+      Note(file.WriteThrough(batch, static_cast<Kind>(k)));
+    } else if (file.lines().unwritten().size() >= kWriteBytes) {
+      Note(file.Write());
+    }
+    if (whole) file.WriteBehind(false);
   }
   return to - from;
 }
 
 // The lines of a kind stand together, so its bytes are copied at once.
-void FileTransport::Add(const Batch& batch, std::uint32_t from, std::uint32_t to) {
+void FileTransport::Add(const Batch& batch, std::uint32_t from, std::uint32_t to,
+                        const std::array<bool, kKinds>& through) {
   assert(batch.by_kind);
   constexpr std::uint32_t kNone = ~std::uint32_t{0};
   std::array<std::uint32_t, kKinds> begin{kNone, kNone, kNone};
@@ -92,6 +107,7 @@ void FileTransport::Add(const Batch& batch, std::uint32_t from, std::uint32_t to
   for (std::uint32_t i = from; i < to; ++i) {
     const EventRef& event = batch.events[i];
     const auto k = static_cast<unsigned>(event.kind);
+    if (through[k]) continue;
     if (begin[k] == kNone) begin[k] = event.begin;
     end[k] = event.begin + event.length;
     files_[k]->lines().AddEvent(event.kind, batch.position(i), event.length);
@@ -124,6 +140,9 @@ void FileTransport::Note(Status status) {
 }
 
 Status FileTransport::Close() {
+  for (const std::unique_ptr<OutputFile>& file : files_) {
+    if (file != nullptr && !hurry_) file->WriteBehind(true);
+  }
   for (const std::unique_ptr<OutputFile>& file : files_) {
     if (file != nullptr) Note(file->Close(hurry_));
   }

@@ -4,8 +4,9 @@
 // Nothing is overwritten: Open() refuses files that are there. A failed write (full disk, quota,
 // file size limit, broken disk) cuts the file back to its last whole line and ends the destination
 // with exact counts; an event is acked once write() took it. Idle() pushes out what is buffered, so
-// that `tail -f` sees it. Nothing is synchronised with the disk while it runs; Close() does it once
-// and reports what that says.
+// that `tail -f` sees it. Close() synchronises with the disk, once, and reports what that says;
+// while whole batches come (more than can be written at once is due) the disk is set to work
+// before.
 //
 // Expects SIGXFSZ to be ignored, so that a file size limit is an error of the write.
 // Threads: one sender thread, as transport.h says; it also completes.
@@ -54,7 +55,8 @@ class FileTransport final : public Transport {
   Status Close() override;
 
  private:
-  void Add(const Batch& batch, std::uint32_t from, std::uint32_t to);
+  void Add(const Batch& batch, std::uint32_t from, std::uint32_t to,
+           const std::array<bool, kKinds>& through);
   void Note(Status status);
 
   const FileOptions options_;

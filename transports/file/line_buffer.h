@@ -1,5 +1,6 @@
 // LineBuffer: events that a destination accepted and that are not written yet. Knows which event
-// each byte belongs to, so that after a short write it can say exactly which events arrived.
+// each byte belongs to, so that after a short write it can say exactly which events arrived. What
+// is written straight from a batch needs no place here and is only accounted for.
 //
 // Threads: one owner. Ownership: copies what it is given.
 // Units: instants are nanoseconds of the steady clock.
@@ -14,14 +15,15 @@
 #include <vector>
 
 #include "generator/event/record.h"
+#include "transports/batch.h"
 #include "transports/deliveries.h"
 
 namespace playload {
 
 class LineBuffer {
  public:
-  // Of the events written, one in this many is told to Deliveries with its latency: working out a
-  // planned instant costs more than writing the event does.
+  // Of the events written, those at a multiple of this position are told to Deliveries with their
+  // latency: working out a planned instant costs more than writing the event does.
   static constexpr std::uint64_t kLatencySampling = 16;
 
   // Does not own `deliveries`, which outlives it.
@@ -43,6 +45,13 @@ class LineBuffer {
   // The next `bytes` of unwritten() are written: the events that are now whole are told as acked.
   // `sent_ns` is when the write began.
   void Written(std::size_t bytes, std::int64_t sent_ns, std::int64_t now_ns);
+
+  // The events [from, to) of the batch that are of these kinds are written, `bytes` in all, without
+  // having been added: told as acked, in the time of the sampled ones when the batch is whole.
+  // REQUIRES: empty().
+  void WrittenThrough(const Batch& batch, std::uint32_t from, std::uint32_t to,
+                      const std::array<bool, kKinds>& kinds, std::size_t bytes,
+                      std::int64_t sent_ns, std::int64_t now_ns);
 
   // Gives up what is left; an event written in part counts as lost.
   void Lose(Fate fate, const std::string& reason);

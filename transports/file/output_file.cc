@@ -5,6 +5,8 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
+#include <cassert>
 #include <cerrno>
 #include <utility>
 
@@ -15,6 +17,9 @@ namespace playload {
 namespace {
 
 constexpr std::int64_t kCompressEveryNs = 1'000'000'000;
+// 0.7 GB and an fsync at the end took 0.43 s; with the disk set to work after each 1 to 8 MiB
+// 0.29 s, after each 64 MiB 0.34 s.
+constexpr std::uint64_t kBehindBytes = std::uint64_t{4} << 20;
 
 }  // namespace
 
@@ -66,6 +71,35 @@ Status OutputFile::WriteLines() {
   const std::int64_t sent_ns = now_ns_();
   std::size_t written = 0;
   const int error = Append(lines_.unwritten(), &written);
+  return Settle(written, error, sent_ns);
+}
+
+Status OutputFile::WriteThrough(const Batch& batch, Kind kind) {
+  assert(batch.by_kind && writes_through());
+  const auto k = static_cast<std::size_t>(kind);
+  const std::string_view text{batch.buffers[k].data(), batch.sizes[k]};
+  const std::int64_t sent_ns = now_ns_();
+  std::size_t written = 0;
+  const int error = Append(text, &written);
+  if (error == 0) {
+    std::array<bool, kKinds> kinds{};
+    kinds[k] = true;
+    lines_.WrittenThrough(batch, 0, batch.count, kinds, written, sent_ns, now_ns_());
+    size_ = lines_.line_bytes_written();
+    return {};
+  }
+  // Which of them arrived has to be found out one by one.
+  for (std::uint32_t i = 0; i < batch.count; ++i) {
+    const EventRef& event = batch.events[i];
+    if (event.kind == kind) lines_.AddEvent(kind, batch.position(i), event.length);
+  }
+  lines_.AddBytes(text);
+  return Settle(written, error, sent_ns);
+}
+
+// `written` bytes of what is unwritten are in the file, and the rest met the error, if there is
+// one.
+Status OutputFile::Settle(std::size_t written, int error, std::int64_t sent_ns) {
   lines_.Written(written, sent_ns, now_ns_());
   size_ = lines_.line_bytes_written();
   if (error == 0) return {};
@@ -107,6 +141,14 @@ Status OutputFile::WriteBlock() {
   }
   lines_.Lose(Fate::kFailed, reason);
   return Fail("writing failed: " + reason, state);
+}
+
+void OutputFile::WriteBehind(bool all) {
+  if (fd_ < 0 || size_ - behind_ < (all ? 1 : kBehindBytes)) return;
+  // Only a request: where it is not known, or fails, fsync still does the work and has the error.
+  static_cast<void>(sync_file_range(fd_, static_cast<off64_t>(behind_),
+                                    static_cast<off64_t>(size_ - behind_), SYNC_FILE_RANGE_WRITE));
+  behind_ = size_;
 }
 
 Status OutputFile::Close(bool hurry) {

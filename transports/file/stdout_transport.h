@@ -2,7 +2,8 @@
 //
 // Into a pipe, socket or terminal it writes whole lines of at most PIPE_BUF (4,096) bytes together,
 // and only when there is room: a line is never cut, several writers can share a pipe, and a reader
-// that stops reading cannot hold up an interrupted run. A reader that went away (`| head`) is no
+// that stops reading cannot hold up an interrupted run. A pipe is made larger, so that writer and
+// reader wake each other up less often. A reader that went away (`| head`) is no
 // failure: see reader_gone(). A redirected file that fails (full disk) is cut back to its last
 // whole line, and the destination ends with exact counts.
 //
@@ -56,8 +57,17 @@ class StdoutTransport final : public Transport {
   Status Close() override;
 
  private:
+  // Of a write that does not wait: bytes written, or, when 0, errno (EAGAIN: there is no room).
+  struct Outcome {
+    std::size_t written;
+    int error;
+  };
+
   void Push();
-  void WaitForRoom();
+  bool Drain();
+  void WriteThrough(const Batch& batch);
+  Outcome WritePiece(std::string_view text);
+  bool WaitForRoom();
   void Refused(int error);
   void Fail(const std::string& reason);
   [[nodiscard]] bool CutBack(std::size_t half) const;
@@ -66,7 +76,9 @@ class StdoutTransport final : public Transport {
   const StdoutOptions options_;
   Deliveries* const deliveries_;
   LineBuffer lines_;
+  const bool all_kinds_;
   bool is_file_ = false;
+  bool asks_first_ = false;  // the kernel cannot be told to write only if there is room
   bool gone_ = false;
   bool closed_ = false;
   Status failed_;
