@@ -28,11 +28,13 @@ constexpr int kSlices = 8;
 // Of a stage's time: what is left out at its beginning.
 constexpr std::int64_t kWarmPart = 5;
 // The yardstick is measured again before every stage, so that it sees the machine's moods too.
-constexpr std::int64_t kYardstickPart = 8;
+constexpr std::int64_t kYardstickPart = 16;
 constexpr std::size_t kYardstickBatches = 2;
-constexpr std::size_t kEncodedAtOnce = 4;  // batches between two looks at the clock
-// Files: so many pairs of a run and a plain loop, after one run that says how large they can be.
-constexpr int kFilePairs = 3;
+constexpr std::int64_t kSimulatedEveryNs = 100'000;  // between two points of the curve
+constexpr std::size_t kEncodedAtOnce = 4;            // batches between two looks at the clock
+// Pipe and files: so many pairs of a run and a plain loop.
+constexpr int kPairs = 3;
+// Files: what is written at first, to learn how much they can be, and the bounds of that.
 constexpr std::uint64_t kFirstFileBytes = std::uint64_t{8} << 20;
 constexpr std::uint64_t kMostFileBytes = std::uint64_t{512} << 20;
 // Never more than this part of what is free.
@@ -77,6 +79,9 @@ class Bench {
   // stays in the row.
   template <typename Measure>
   Status Row(BenchStage stage, std::string label, int threads, Measure measure);
+  // Of what is measured alone, to explain the rest: half a stage's time is enough.
+  [[nodiscard]] std::int64_t HalfStage() const { return options_.stage_ns / 2; }
+  [[nodiscard]] RunSpec AsFastAsItGoes() const;
   // A run to one destination, as fast as it goes, without an end.
   [[nodiscard]] RunOptions RunTo(const Address& address);
   [[nodiscard]] SampleOptions Sampling() const;
@@ -153,10 +158,7 @@ Status Bench::Prepare() {
   if (!runs) return runs.error();
   runs_.emplace(std::move(*runs));
 
-  RunSpec spec = options_.run.spec;
-  spec.rate_max = true;
-  spec.end = RunSpec::kNoEnd;
-  Result<std::unique_ptr<Corpus>> corpus = Corpus::Make(spec, stop_);
+  Result<std::unique_ptr<Corpus>> corpus = Corpus::Make(AsFastAsItGoes(), stop_);
   if (!corpus) return corpus.error();
   corpus_ = std::move(*corpus);
   lines_ = corpus_->Lines(8);
@@ -209,10 +211,16 @@ Status Bench::Row(BenchStage stage, std::string label, int threads, Measure meas
   return {};
 }
 
+RunSpec Bench::AsFastAsItGoes() const {
+  RunSpec spec = options_.run.spec;
+  spec.rate_max = true;
+  spec.end = RunSpec::kNoEnd;
+  return spec;
+}
+
 RunOptions Bench::RunTo(const Address& address) {
   RunOptions run = options_.run;
-  run.spec.rate_max = true;
-  run.spec.end = RunSpec::kNoEnd;
+  run.spec = AsFastAsItGoes();
   run.start_given = false;
   run.to = {address};
   run.run_dir = runs_->path() + "/run-" + std::to_string(++run_dirs_);
@@ -233,33 +241,35 @@ double Bench::BytesPerSecond(const Figures& row) const {
 
 // A stream that encodes nothing: simulating, oracle and digest.
 Status Bench::Simulate(Figures* row) {
+  const RunSpec spec = AsFastAsItGoes();
   StampLog stamps(UtcNow);
   StreamOptions stream_options;
   stream_options.records = true;
   stream_options.stamps = &stamps;
-  RunSpec spec = options_.run.spec;
-  spec.rate_max = true;
-  spec.end = RunSpec::kNoEnd;
   Stream stream(spec, stream_options);
   if (Status s = stream.Start(); !s.ok()) return s;
-  const SampleOptions sampling = Sampling();
-  const std::int64_t begun = SteadyNow();
   std::vector<CurvePoint> curve;
   CurvePoint point;
-  std::int64_t noted = 0;
-  while (point.at_ns < begun + sampling.lasts_ns) {
+  std::int64_t begun = 0;
+  // Longer than planned where the first tiles take so long.
+  const auto enough = [&] {
+    return point.at_ns >= begun + HalfStage() && curve.size() > 1 &&
+           curve.back().events > curve.front().events;
+  };
+  do {
     if (stop_.load(std::memory_order_relaxed)) return Interrupted();
     Batch* const batch = stream.Next();
     // Before the batch counts: it is what was made up to now.
     point.at_ns = SteadyNow();
-    if (point.at_ns - noted >= 100'000 && point.at_ns >= begun + sampling.warm_ns) {
-      noted = point.at_ns;
+    if (begun == 0) begun = point.at_ns;
+    const bool warm = point.at_ns >= begun + HalfStage() / kWarmPart;
+    if (warm && (curve.empty() || point.at_ns - curve.back().at_ns >= kSimulatedEveryNs)) {
       point.cpu_ns = ProcessCpuNow();
       curve.push_back(point);
     }
     point.events += batch->count;
     stream.Recycle(batch);
-  }
+  } while (!enough());
   return AddCurve(curve, kSlices, row);
 }
 
@@ -274,13 +284,12 @@ Status Bench::Encode(Figures* row) {
     }
     return events;
   };
-  const SampleOptions sampling = Sampling();
+  const std::int64_t warm_ns = HalfStage() / kWarmPart;
   Figures warm_up;
-  if (Status s = AddSlice(sampling.warm_ns, stop_, &warm_up, work); !s.ok()) return s;
+  if (Status s = AddSlice(warm_ns, stop_, &warm_up, work); !s.ok()) return s;
   const std::int64_t cpu_begun = ThreadCpuNow();
   for (int i = 0; i < kSlices; ++i) {
-    const std::int64_t ns = (sampling.lasts_ns - sampling.warm_ns) / kSlices;
-    if (Status s = AddSlice(ns, stop_, row, work); !s.ok()) return s;
+    if (Status s = AddSlice((HalfStage() - warm_ns) / kSlices, stop_, row, work); !s.ok()) return s;
   }
   const auto cpu = static_cast<double>(ThreadCpuNow() - cpu_begun);
   row->waited = std::max(0.0, 1 - cpu / static_cast<double>(row->wall_ns));
@@ -292,31 +301,39 @@ Status Bench::Generate(Figures* row) {
   if (!null) return null.error();
   RunOptions run = RunTo(*null);
   run.threads = row->threads;
-  return RunSampled(std::move(run), Sampling(), stop_, row);
+  return RunSampled(run, Sampling(), stop_, row);
 }
 
-// A run whose standard output is a pipe, then a plain loop into the same pipe.
+// Pairs of a run whose standard output is a pipe and a plain loop into a pipe like it. A pipe each:
+// how fast writer and reader get along is settled by where the kernel puts them, and stays so.
 Status Bench::Pipe(Figures* row) {
   Result<Address> out = ParseAddress("stdout");
   if (!out) return out.error();
-  Result<std::unique_ptr<DrainedPipe>> pipe = DrainedPipe::Make();
-  if (!pipe) return pipe.error();
   SampleOptions sampling = Sampling();
-  sampling.lasts_ns = options_.stage_ns * 2 / 3;
+  sampling.lasts_ns = options_.stage_ns * 2 / 3 / kPairs;
   sampling.warm_ns = sampling.lasts_ns / kWarmPart;
-  sampling.pipe = pipe->get();
-  {
-    const StdoutElsewhere elsewhere((*pipe)->write_end());
-    if (!elsewhere.status().ok()) return elsewhere.status();
-    if (Status s = RunSampled(RunTo(*out), sampling, stop_, row); !s.ok()) return s;
-  }
+  sampling.slices = (kSlices + kPairs - 1) / kPairs;
   std::vector<double> plain;
-  for (int i = 0; i < kSlices; ++i) {
-    const std::int64_t begun = SteadyNow();
-    const Result<std::uint64_t> bytes =
-        (*pipe)->PlainWrite(lines_, options_.stage_ns / 3 / kSlices, stop_);
-    if (!bytes) return bytes.error();
-    plain.push_back(static_cast<double>(*bytes) * 1e9 / static_cast<double>(SteadyNow() - begun));
+  for (int i = 0; i < kPairs; ++i) {
+    Result<std::unique_ptr<DrainedPipe>> pipe = DrainedPipe::Make();
+    if (!pipe) return pipe.error();
+    {
+      const StdoutElsewhere elsewhere((*pipe)->write_end());
+      if (!elsewhere.status().ok()) return elsewhere.status();
+      sampling.pipe = pipe->get();
+      if (Status s = RunSampled(RunTo(*out), sampling, stop_, row); !s.ok()) return s;
+    }
+    // The transport may have made it larger.
+    const int capacity = (*pipe)->capacity();
+    for (int slice = 0; slice < sampling.slices; ++slice) {
+      pipe = DrainedPipe::Make(capacity);
+      if (!pipe) return pipe.error();
+      const std::int64_t begun = SteadyNow();
+      const Result<std::uint64_t> bytes =
+          (*pipe)->PlainWrite(lines_, options_.stage_ns / 3 / kPairs / sampling.slices, stop_);
+      if (!bytes) return bytes.error();
+      plain.push_back(static_cast<double>(*bytes) * 1e9 / static_cast<double>(SteadyNow() - begun));
+    }
   }
   row->plain = PlainLoop{SpreadOf(std::move(plain))};
   return {};
@@ -346,11 +363,11 @@ Status Bench::Files(Figures* row) {
   Figures first;
   if (Status s = write(kFirstFileBytes, &first); !s.ok()) return s;
   const double seconds =
-      static_cast<double>(options_.stage_ns) / 1e9 / (2 * static_cast<double>(kFilePairs));
+      static_cast<double>(options_.stage_ns) / 1e9 / (2 * static_cast<double>(kPairs));
   const std::uint64_t bytes = std::clamp(
       static_cast<std::uint64_t>(seconds * BytesPerSecond(first)), kFirstFileBytes, most);
   std::vector<double> plain;
-  for (int i = 0; i < kFilePairs; ++i) {
+  for (int i = 0; i < kPairs; ++i) {
     if (Status s = write(bytes, row); !s.ok()) return s;
     const Result<std::int64_t> ns = PlainWriteFile(files_->path() + "/plain", lines_, bytes, stop_);
     if (!ns) return ns.error();
@@ -367,7 +384,7 @@ Status Bench::Kafka(const Address& address, Figures* row) {
     const std::string protocol = run.destinations.kafka.Get("security.protocol");
     if (!protocol.empty() && protocol != "plaintext") run.destinations.kafka = KafkaSettings();
   }
-  return RunSampled(std::move(run), Sampling(), stop_, row);
+  return RunSampled(run, Sampling(), stop_, row);
 }
 
 }  // namespace

@@ -29,8 +29,8 @@ struct BenchOptions {
   // The spec, `to` (the clusters that were given), topics, Kafka settings, threads. The spec's rate
   // and end are of no meaning: everything is done as fast as it goes.
   RunOptions run;
-  std::int64_t stage_ns = 2'000'000'000;        // of each stage, with its warm-up
-  std::string folder = ".";                     // whose file system is measured
+  std::int64_t stage_ns = 2'000'000'000;  // of each stage, with its warm-up; half for parts alone
+  std::string folder = ".";               // whose file system is measured
   std::function<void(const std::string&)> log;  // a line as each stage is through
 };
 

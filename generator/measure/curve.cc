@@ -50,12 +50,14 @@ std::vector<CurvePoint> CutCurve(const std::vector<CurvePoint>& points, int slic
 
 Status AddCurve(const std::vector<CurvePoint>& points, int slices, Figures* figures) {
   const std::vector<CurvePoint> cuts = CutCurve(points, slices);
+  if (cuts.size() < 2 || cuts.back().events == cuts.front().events) {
+    return Invalid("too few events came in that time; --seconds gives it more");
+  }
   for (std::size_t i = 1; i < cuts.size(); ++i) {
     figures->Add(cuts[i].events - cuts[i - 1].events, cuts[i].at_ns - cuts[i - 1].at_ns,
                  cuts[i].cpu_ns - cuts[i - 1].cpu_ns);
   }
-  if (figures->events > 0) return {};
-  return Invalid("too few events came in that time; --seconds gives it more");
+  return {};
 }
 
 }  // namespace playload

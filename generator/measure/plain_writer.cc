@@ -83,11 +83,12 @@ Result<std::int64_t> PlainWriteFile(const std::string& path, std::string_view te
   return SteadyNow() - begun;
 }
 
-Result<std::unique_ptr<DrainedPipe>> DrainedPipe::Make() {
+Result<std::unique_ptr<DrainedPipe>> DrainedPipe::Make(int capacity) {
   std::array<int, 2> ends{};
   if (pipe2(ends.data(), O_CLOEXEC) != 0) {
     return Status(Code::kInternal, "no pipe can be made: " + ErrnoText(errno));
   }
+  if (capacity > 0) static_cast<void>(fcntl(ends[1], F_SETPIPE_SZ, capacity));
   return std::unique_ptr<DrainedPipe>(new DrainedPipe(ends[0], ends[1]));
 }
 
@@ -99,6 +100,8 @@ DrainedPipe::~DrainedPipe() {
   reader_.join();
   close(read_end_);
 }
+
+int DrainedPipe::capacity() const { return std::max(0, fcntl(write_end_, F_GETPIPE_SZ)); }
 
 void DrainedPipe::Drain() const {
   std::vector<char> buffer(kPipeBlock);

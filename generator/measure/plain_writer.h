@@ -27,12 +27,15 @@ Result<std::int64_t> PlainWriteFile(const std::string& path, std::string_view te
 // A pipe whose reader throws everything away. Threads: makes one, the reader; otherwise one owner.
 class DrainedPipe {
  public:
-  static Result<std::unique_ptr<DrainedPipe>> Make();
+  // With the system's usual capacity, or the one that is asked for where it is allowed.
+  static Result<std::unique_ptr<DrainedPipe>> Make(int capacity = 0);
   ~DrainedPipe();  // closes it, and waits for its reader
   DrainedPipe(const DrainedPipe&) = delete;
   DrainedPipe& operator=(const DrainedPipe&) = delete;
 
   [[nodiscard]] int write_end() const { return write_end_; }
+  // In bytes; 0 where the system does not say.
+  [[nodiscard]] int capacity() const;
   // CPU time that the reader has used. Any thread.
   [[nodiscard]] std::int64_t ReaderCpuNow();
 

@@ -28,7 +28,7 @@ std::string Printed(const char* format, ...) {
   return text.data();
 }
 
-// Three digits: more would not come again in a second measurement. "13,600,000".
+// Three digits: more would not come again in a second measurement. Of whole things: "13,600,000".
 std::string Rounded(double number) {
   double unit = 1;
   while (number / unit >= 1'000) unit *= 10;
@@ -37,10 +37,10 @@ std::string Rounded(double number) {
 }
 
 // "0.84", "2.41", "24.1", "1,240".
-std::string Times(double times) {
-  if (times < 9.995) return Printed("%.2f", times);
-  if (times < 99.95) return Printed("%.1f", times);
-  return Rounded(times);
+std::string ThreeDigits(double number) {
+  if (number < 9.995) return Printed("%.2f", number);
+  if (number < 99.95) return Printed("%.1f", number);
+  return Rounded(number);
 }
 
 std::string Percent(double share) { return Printed("%.0f %%", share * 100); }
@@ -92,22 +92,23 @@ std::string TableRow(const Figures& row, double yardstick) {
   if (row.slices.empty()) return label + "  failed: " + row.status.message() + "\n";
   const Spread spread = row.events_per_second();
   const std::string bytes =
-      row.bytes_per_event == 0 ? "-" : Rounded(spread.median * row.bytes_per_event / 1e6);
+      row.bytes_per_event == 0 ? "-" : ThreeDigits(spread.median * row.bytes_per_event / 1e6);
   return label + Printed("  %12s %12s %12s %8s %9.3f %8s\n", Rounded(spread.median).c_str(),
                          Rounded(spread.least).c_str(), Rounded(spread.most).c_str(), bytes.c_str(),
-                         row.cpu_us_per_event(), Times(spread.median / yardstick).c_str());
+                         row.cpu_us_per_event(), ThreeDigits(spread.median / yardstick).c_str());
 }
 
 std::string PlainNote(const Figures& row, const char* what) {
   if (!row.plain || row.slices.empty()) return "";
-  return row.label + ": " + Times(TimesPlain(row)) + "x of a plain loop of write() into the same " +
-         what + ", which makes " + Rounded(row.plain->bytes_per_second.median / 1e6) + " MB/s\n";
+  return row.label + ": " + ThreeDigits(TimesPlain(row)) +
+         "x of a plain loop of write() into the same " + what + ", which makes " +
+         Rounded(row.plain->bytes_per_second.median / 1e6) + " MB/s\n";
 }
 
 std::string Notes(const BenchOptions& options, const BenchReport& report) {
   std::string text;
   if (const std::optional<double> scaling = Scaling(report)) {
-    text += std::to_string(MostThreads(report)) + " threads make " + Times(*scaling) +
+    text += std::to_string(MostThreads(report)) + " threads make " + ThreeDigits(*scaling) +
             "x of what one makes\n";
   }
   for (const Figures& row : report.rows) {
@@ -129,7 +130,7 @@ std::string LimitLine(const Limit& limit) {
   std::string line = "  " + limit.label;
   line.resize(std::max(line.size(), kLabelWidth + 2), ' ');
   if (limit.fit == Fit::kUnknown) return line + "  not known\n";
-  line += Printed("  %12s", (Times(limit.times) + "x").c_str());
+  line += Printed("  %12s", (ThreeDigits(limit.times) + "x").c_str());
   if (limit.fit == Fit::kBarely) line += "  barely: its slowest slice was slower than the plan";
   if (limit.fit == Fit::kLimits) {
     line += "  limits the run: it would send at most " + Rounded(limit.at_most) + "/s";
@@ -139,7 +140,7 @@ std::string LimitLine(const Limit& limit) {
 
 std::string LimitsText(const Limits& limits, double bytes_per_event) {
   std::string text = "\nplanned: " + Rounded(limits.planned) + " events/s, " +
-                     Times(limits.planned * bytes_per_event / 1e6) + " MB/s; it fits into\n";
+                     ThreeDigits(limits.planned * bytes_per_event / 1e6) + " MB/s; it fits into\n";
   for (const Limit& limit : limits.each) text += LimitLine(limit);
   if (!limits.slowest) return text;
   const Limit& slowest = limits.each[*limits.slowest];

@@ -5,6 +5,7 @@
 #include <chrono>
 #include <condition_variable>
 #include <mutex>
+#include <string>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -21,6 +22,8 @@ namespace {
 constexpr std::chrono::milliseconds kEvery{2};
 // Nothing is read in the last moments of a run, in which it winds up.
 constexpr std::int64_t kTailNs = 30'000'000;
+// A run that was over before enough had come is made again, each time twice as long.
+constexpr int kAttempts = 4;
 
 std::uint64_t AckedIn(const Deliveries& deliveries) {
   std::uint64_t acked = 0;
@@ -98,20 +101,29 @@ Status Watched(RunOptions run, const std::atomic<bool>& stop) {
 
 }  // namespace
 
-Status RunSampled(RunOptions run, const SampleOptions& options, const std::atomic<bool>& stop,
-                  Figures* figures) {
-  Sampler sampler(options);
-  run.spec.run_ns = options.lasts_ns;
-  run.opened = [&sampler](const std::string&, const std::vector<const Destination*>& open) {
-    sampler.Begin(*open.front()->deliveries);
-    return Status();
-  };
-  run.finished = [&sampler](const RunSummary&) {
-    sampler.End();
-    return Status();
-  };
-  if (Status s = Watched(std::move(run), stop); !s.ok()) return s;
-  return AddCurve(sampler.points(), options.slices, figures);
+Status RunSampled(const RunOptions& run, const SampleOptions& options,
+                  const std::atomic<bool>& stop, Figures* figures) {
+  Status status;
+  SampleOptions longer = options;
+  for (int attempt = 1; attempt <= kAttempts; ++attempt) {
+    Sampler sampler(longer);
+    RunOptions watched = run;
+    watched.spec.run_ns = longer.lasts_ns;
+    watched.run_dir = run.run_dir + "-" + std::to_string(attempt);
+    watched.opened = [&sampler](const std::string&, const std::vector<const Destination*>& open) {
+      sampler.Begin(*open.front()->deliveries);
+      return Status();
+    };
+    watched.finished = [&sampler](const RunSummary&) {
+      sampler.End();
+      return Status();
+    };
+    if (Status s = Watched(std::move(watched), stop); !s.ok()) return s;
+    status = AddCurve(sampler.points(), longer.slices, figures);
+    if (status.ok()) return status;
+    longer.lasts_ns *= 2;
+  }
+  return status;
 }
 
 Status RunWhole(RunOptions run, const std::atomic<bool>& stop, Figures* figures) {

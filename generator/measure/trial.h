@@ -22,9 +22,10 @@ struct SampleOptions {
   DrainedPipe* pipe = nullptr;  // its reader's CPU time is not the run's
 };
 
-// The events that the one destination of `run` acknowledges, in slices of one run.
-Status RunSampled(RunOptions run, const SampleOptions& options, const std::atomic<bool>& stop,
-                  Figures* figures);
+// The events that the one destination of `run` acknowledges, in slices of one run. Longer than
+// asked for where else too few events came. Run directories: run.run_dir with a number behind it.
+Status RunSampled(const RunOptions& run, const SampleOptions& options,
+                  const std::atomic<bool>& stop, Figures* figures);
 
 // The run as one slice: all its events, from when the first one could go out until everything is
 // closed, what the disk has to do included.
