@@ -51,9 +51,15 @@ class KafkaCollector : public Collector {
   Status Poll(milliseconds timeout, const Sink& sink) override {
     const Result<std::span<const KafkaRecord>> records = reader_.Next(timeout);
     if (!records) return records.error();
+    // Records of one topic come together, and the reader keeps one text for its name.
+    const char* name = nullptr;
+    const Topic* topic = nullptr;
     for (const KafkaRecord& r : *records) {
-      const Topic& topic = topics_.find(r.topic)->second;
-      sink({topic.output, topic.input, r.partition, r.offset,
+      if (r.topic.data() != name) {
+        name = r.topic.data();
+        topic = &topics_.find(r.topic)->second;
+      }
+      sink({topic->output, topic->input, r.partition, r.offset,
             r.has_key ? std::optional(r.key) : std::nullopt, r.value});
     }
     return {};

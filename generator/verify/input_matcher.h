@@ -13,7 +13,7 @@
 
 #include <array>
 #include <cstdint>
-#include <deque>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -69,12 +69,33 @@ class InputMatcher {
 
  private:
   struct Item {
-    std::uint64_t bits;
+    std::uint64_t bits = 0;
     [[nodiscard]] std::uint64_t hash() const { return bits >> 1; }
     [[nodiscard]] bool may() const { return (bits & 1) != 0; }  // expected, but need not be there
   };
   static_assert(sizeof(Item) == 8);
-  using Items = std::deque<Item>;  // grows without moving
+
+  // A vector that grows without moving, block by block.
+  class Items {
+   public:
+    [[nodiscard]] std::uint64_t size() const { return size_; }
+    Item& operator[](std::uint64_t i) { return blocks_[i / kBlock][i % kBlock]; }
+    const Item& operator[](std::uint64_t i) const { return blocks_[i / kBlock][i % kBlock]; }
+    void push_back(Item item) {
+      if (size_ == blocks_.size() * kBlock) blocks_.push_back(std::make_unique<Item[]>(kBlock));
+      (*this)[size_++] = item;
+    }
+    // REQUIRES: not more than there are.
+    void Shorten(std::uint64_t size) {
+      size_ = size;
+      blocks_.resize((size + kBlock - 1) / kBlock);
+    }
+
+   private:
+    static constexpr std::uint64_t kBlock = 4'096;
+    std::vector<std::unique_ptr<Item[]>> blocks_;
+    std::uint64_t size_ = 0;
+  };
 
   struct Partition {
     // Agreed ones, then those of the side that is ahead; once the sides differ, the expected ones.
@@ -86,6 +107,7 @@ class InputMatcher {
     // (index, offset) of reads whose offset is not the previous one's plus one.
     std::vector<std::pair<std::uint64_t, std::int64_t>> jumps;
     std::uint64_t reads = 0;
+    std::int64_t next_offset = 0;  // after the latest read
   };
 
   [[nodiscard]] std::uint64_t Hash(std::string_view key, std::string_view value) const;
