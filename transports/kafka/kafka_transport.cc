@@ -6,7 +6,7 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <cassert>
+#include <cstring>
 #include <utility>
 
 #include "generator/base/text.h"
@@ -29,6 +29,7 @@ constexpr milliseconds kMaxPause{2'000};  // between two rebuilds
 constexpr std::size_t kReportsAtOnce = 512;
 constexpr std::uint32_t kGroupFrom = 32;  // fewer events are sent as they come
 constexpr std::int64_t kRoomPart = 16;    // at full speed, of the window: the least that is taken
+constexpr std::size_t kLargest = 4'096;
 // librdkafka's own bound, which is not to be met: the transport's comes before it.
 constexpr const char* kNoBound = "2147483647";
 
@@ -58,19 +59,29 @@ std::string Reason(rd_kafka_resp_err_t error) {
 
 }  // namespace
 
+// Slots of a lane and the values of their events, one after the other: what librdkafka's thread
+// copies from is then contiguous, and its own memory of an event is small and of few sizes.
 // Aligned to its size: the block of a slot is found by rounding the slot's address down.
-struct alignas(8'192) KafkaTransport::Block {
-  static constexpr std::size_t kSlots = 8'192 / sizeof(Slot) - 1;
+struct alignas(16'384) KafkaTransport::Block {
+  static constexpr std::uint32_t kSlots = 64;
+  static constexpr std::size_t kBytes = 16'384 - kSlots * sizeof(Slot) - 32;
+  static constexpr std::int32_t kTaken = 1 << 30;  // more than there can be of slots
   static Block* Of(Slot* slot) {
     return reinterpret_cast<Block*>(  // NOLINT: see above
         reinterpret_cast<std::uintptr_t>(slot) & ~(std::uintptr_t{alignof(Block)} - 1));
   }
+  [[nodiscard]] bool HasRoom(std::size_t size) const {
+    return used < kSlots && size <= kBytes - bytes_used;
+  }
 
-  std::uint32_t lane;
-  std::uint32_t used;     // producing side
-  std::uint32_t settled;  // reporting side
-  Block* next;            // while it is free
+  Block* next = nullptr;  // while it is free
+  std::uint32_t lane = 0;
+  std::uint32_t used = 0;
+  std::uint32_t bytes_used = 0;
+  // Slots without a report yet, and kTaken while more can be taken: free again at 0.
+  std::atomic<std::int32_t> open{kTaken};
   std::array<Slot, kSlots> slots;
+  std::array<char, kBytes> bytes;
 };
 
 KafkaTransport::KafkaTransport(Options options, Deliveries* deliveries)
@@ -191,14 +202,29 @@ Status KafkaTransport::WarmUp(const Producer& producer, const std::atomic<bool>&
   return {};
 }
 
-KafkaTransport::Block* KafkaTransport::TakeBlock() {
+// A block in which the lane's next event has room.
+KafkaTransport::Block* KafkaTransport::BlockFor(std::uint32_t lane, std::size_t size) {
+  Block*& block = lanes_[lane].block;
+  if (block != nullptr) {
+    if (block->HasRoom(size)) return block;
+    // What this leaves open, the reports take down to 0.
+    const auto rest = Block::kTaken - static_cast<std::int32_t>(block->used);
+    if (block->open.fetch_sub(rest, std::memory_order_acq_rel) == rest) {
+      block->next = free_;
+      free_ = block;
+    }
+  }
   // Pairs with the release in GiveBack(): what the reporting side read of the slots is read.
   if (free_ == nullptr) free_ = given_back_.exchange(nullptr, std::memory_order_acquire);
   if (free_ == nullptr) {
     blocks_.push_back(std::make_unique<Block>());
-    return blocks_.back().get();
+    free_ = blocks_.back().get();
   }
-  return std::exchange(free_, free_->next);
+  block = std::exchange(free_, free_->next);
+  block->lane = lane;
+  block->used = block->bytes_used = 0;
+  block->open.store(Block::kTaken, std::memory_order_relaxed);
+  return block;
 }
 
 // Produces one record, with a slot of its own that remembers `what`.
@@ -207,27 +233,31 @@ KafkaTransport::Block* KafkaTransport::TakeBlock() {
 // the call, and theirs is the planned one.
 KafkaTransport::Produced KafkaTransport::ProduceOne(std::uint32_t lane_number, const Slot& what,
                                                     std::string_view key, std::string_view value) {
-  Lane& lane = lanes_[lane_number];
+  const Lane& lane = lanes_[lane_number];
   Instance& instance = instances_[lane.producer];
-  if (lane.block == nullptr || lane.block->used == Block::kSlots) {
-    lane.block = TakeBlock();
-    lane.block->lane = lane_number;
-    lane.block->used = lane.block->settled = 0;
-  }
-  Slot* slot = &lane.block->slots[lane.block->used];
+  // A value that would fill much of a block is copied by librdkafka instead.
+  const bool copy = value.size() > kLargest;
+  Block* block = BlockFor(lane_number, copy ? 0 : value.size());
+  Slot* slot = &block->slots[block->used];
   *slot = what;
-  // librdkafka only reads key and value, though its interface has no const. The tags are given
-  // plainly because the macros that make them (RD_KAFKA_V_...) are C casts.
+  // librdkafka only reads key and value, though its interface has no const.
+  char* bytes = const_cast<char*>(value.data());
+  if (!copy) {
+    bytes = block->bytes.data() + block->bytes_used;
+    std::memcpy(bytes, value.data(), value.size());
+  }
+  // The tags are given plainly because the macros that make them (RD_KAFKA_V_...) are C casts.
   const rd_kafka_resp_err_t error = rd_kafka_producev(
       instance.producer.handle.get(), RD_KAFKA_VTYPE_RKT,
       instance.producer.topics[static_cast<unsigned>(lane.kind)].get(), RD_KAFKA_VTYPE_PARTITION,
-      lane.partition, RD_KAFKA_VTYPE_MSGFLAGS, RD_KAFKA_MSG_F_COPY, RD_KAFKA_VTYPE_VALUE,
-      const_cast<char*>(value.data()), value.size(), RD_KAFKA_VTYPE_KEY,
-      const_cast<char*>(key.data()), key.size(), RD_KAFKA_VTYPE_TIMESTAMP, what.timestamp_ms,
-      RD_KAFKA_VTYPE_OPAQUE, static_cast<void*>(slot), RD_KAFKA_VTYPE_END);
+      lane.partition, RD_KAFKA_VTYPE_MSGFLAGS, copy ? RD_KAFKA_MSG_F_COPY : 0, RD_KAFKA_VTYPE_VALUE,
+      bytes, value.size(), RD_KAFKA_VTYPE_KEY, const_cast<char*>(key.data()), key.size(),
+      RD_KAFKA_VTYPE_TIMESTAMP, what.timestamp_ms, RD_KAFKA_VTYPE_OPAQUE, static_cast<void*>(slot),
+      RD_KAFKA_VTYPE_END);
   switch (error) {
     case RD_KAFKA_RESP_ERR_NO_ERROR:
-      ++lane.block->used;
+      ++block->used;
+      if (!copy) block->bytes_used += static_cast<std::uint32_t>(value.size());
       ++instance.produced;
       return Produced::kYes;
     case RD_KAFKA_RESP_ERR__QUEUE_FULL:
@@ -287,6 +317,7 @@ void KafkaTransport::OfferOne(const Batch& batch, std::uint32_t i, std::uint32_t
                     .maybe = false,
                     .key = std::string(batch.key(i)),
                     .value = std::string(batch.value(i))});
+  spilled_ = true;
   ++accepted_now_[kind];
 }
 
@@ -303,6 +334,7 @@ bool KafkaTransport::SendSpill() {
   }
   spill_.clear();
   spill_next_ = 0;
+  spilled_ = false;
   return true;
 }
 
@@ -455,6 +487,10 @@ void KafkaTransport::ReportLoop() {
         if (!instance.fatal.empty() && !abandon_) Rebuild(&instance);
       }
       if (held_ && !abandon_) Resend();
+      if (spilled_ && !held_ && !abandon_) {  // the sender may have nothing more to offer
+        const std::lock_guard producer_lock(producer_mutex_);
+        (void)SendSpill();
+      }
     }
     TellWaiting();
   }
@@ -512,7 +548,9 @@ bool KafkaTransport::Take(Instance* instance) {
   return true;
 }
 
-void KafkaTransport::GiveBack(Block* block) {
+// `n` of its slots have had their reports.
+void KafkaTransport::GiveBack(Block* block, std::int32_t n) {
+  if (block->open.fetch_sub(n, std::memory_order_acq_rel) != n) return;
   block->next = given_back_.load(std::memory_order_relaxed);
   while (!given_back_.compare_exchange_weak(block->next, block, std::memory_order_release)) {
   }
@@ -523,6 +561,8 @@ void KafkaTransport::OnReports(Instance* instance, rd_kafka_event_t* event) {
   const std::int64_t now_ns =
       duration_cast<std::chrono::nanoseconds>(now.time_since_epoch()).count();
   std::array<std::uint64_t, kKinds> acked{};
+  Block* block = nullptr;
+  std::int32_t in_block = 0;
   std::array<const rd_kafka_message_t*, kReportsAtOnce> reports;  // NOLINT: filled below
   std::size_t n = 0;
   while ((n = rd_kafka_event_message_array(event, reports.data(), reports.size())) > 0) {
@@ -530,7 +570,12 @@ void KafkaTransport::OnReports(Instance* instance, rd_kafka_event_t* event) {
     for (std::size_t i = 0; i < n; ++i) {
       const rd_kafka_message_t& message = *reports[i];
       auto* slot = static_cast<Slot*>(message._private);
-      Block* block = Block::Of(slot);
+      if (Block* its = Block::Of(slot); its != block) {
+        if (block != nullptr) GiveBack(block, in_block);
+        block = its;
+        in_block = 0;
+      }
+      ++in_block;
       if (message.err == RD_KAFKA_RESP_ERR_NO_ERROR ||
           rd_kafka_message_status(&message) == RD_KAFKA_MSG_STATUS_PERSISTED) {
         deliveries_.Latency(slot->position, now_ns, slot->sent_ns);
@@ -538,9 +583,9 @@ void KafkaTransport::OnReports(Instance* instance, rd_kafka_event_t* event) {
       } else {
         OnFailure(instance, message);
       }
-      if (++block->settled == Block::kSlots) GiveBack(block);
     }
   }
+  if (block != nullptr) GiveBack(block, in_block);
   for (unsigned k = 0; k < kKinds; ++k) {
     if (acked[k] == 0) continue;
     deliveries_.AckedMany(static_cast<Kind>(k), acked[k]);

@@ -101,7 +101,7 @@ class KafkaTransport : public Transport {
   };
   struct Block;
   // A topic's partition. Its reports come in the order of its records, so its slots lie in that
-  // order in blocks of its own: both sides read and write them in sequence.
+  // order in blocks of its own: all threads read and write them in sequence.
   struct Lane {
     Kind kind;
     std::int32_t partition;
@@ -146,7 +146,7 @@ class KafkaTransport : public Transport {
   // REQUIRES: producer_mutex_.
   Produced ProduceOne(std::uint32_t lane, const Slot& what, std::string_view key,
                       std::string_view value);
-  Block* TakeBlock();
+  Block* BlockFor(std::uint32_t lane, std::size_t size);
   void OfferOne(const Batch& batch, std::uint32_t i, std::uint32_t lane, std::int64_t now_ns);
   void SortByLane(const Batch& batch, std::uint32_t from, std::uint32_t to);
   [[nodiscard]] std::uint32_t LaneOf(const Batch& batch, std::uint32_t i) const;
@@ -157,7 +157,7 @@ class KafkaTransport : public Transport {
   bool Take(Instance* instance);
   void OnReports(Instance* instance, rd_kafka_op_s* event);
   void OnFailure(Instance* instance, const rd_kafka_message_s& message);
-  void GiveBack(Block* block);
+  void GiveBack(Block* block, std::int32_t n);
   void CheckFatal(Instance* instance);
   void Lose(Kind kind, Position position, bool maybe, const std::string& reason);
   void WaitForReports(std::chrono::milliseconds timeout) const;
@@ -189,6 +189,7 @@ class KafkaTransport : public Transport {
   Block* free_ = nullptr;
   std::vector<Pending> spill_;  // accepted, not yet in a queue, from spill_next_ on
   std::size_t spill_next_ = 0;
+  std::atomic<bool> spilled_{false};  // there is some
 
   std::mutex report_mutex_;
   std::atomic<Block*> given_back_{nullptr};
