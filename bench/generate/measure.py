@@ -8,7 +8,7 @@ import dataclasses
 import json
 import os
 import pathlib
-import resource
+import re
 import statistics
 import subprocess
 import tempfile
@@ -53,14 +53,13 @@ class Playload:
     def run(self, *flags: str, stdout: int = subprocess.DEVNULL) -> Ran:
         command, folder = self.command(*flags)
         process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=stdout)
-        usage = wait(process)
+        cpu_seconds, peak = wait(process)
         summary = json.loads((folder / "summary.json").read_text())
         events = sum(topic["acked"] for topic in summary["topics"].values())
         generated = sum(topic["generated"] for topic in summary["topics"].values())
         if events != generated:
             raise SystemExit(f"{' '.join(command)}: {generated - events} events did not arrive")
-        return Ran(events, events / summary["achieved_per_second"],
-                   usage.ru_utime + usage.ru_stime, usage.ru_maxrss * 1024)
+        return Ran(events, events / summary["achieved_per_second"], cpu_seconds, peak)
 
     def announced_bytes(self, *flags: str) -> int:
         """The memory that `playload plan` says a run with these flags will have."""
@@ -69,10 +68,21 @@ class Playload:
         return json.loads(plan.stdout)["memory_bytes"]
 
 
-def wait(process: subprocess.Popen) -> resource.struct_rusage:
-    """Waits for a process that must succeed, and kills one that does not end in time."""
+def resident(pid: int) -> dict[str, int]:
+    """VmRSS and VmHWM, now and at most, in bytes; empty once the process has ended."""
+    text = pathlib.Path(f"/proc/{pid}/status").read_text()
+    return {name: int(kib) << 10 for name, kib in re.findall(r"^(Vm\w+):\s+(\d+) kB", text, re.M)
+            if name in ("VmRSS", "VmHWM")}
+
+
+def wait(process: subprocess.Popen) -> tuple[float, int]:
+    """Waits for a process that must succeed, and kills one that does not end in time; its CPU
+    seconds and what it had resident at most. (ru_maxrss would not do: it begins with what was
+    resident here.)"""
     deadline = time.monotonic() + TIMEOUT
+    peak = 0
     while True:
+        peak = resident(process.pid).get("VmHWM", peak)
         pid, status, usage = os.wait4(process.pid, os.WNOHANG)
         if pid != 0:
             break
@@ -82,7 +92,7 @@ def wait(process: subprocess.Popen) -> resource.struct_rusage:
     process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode != 0:
         raise SystemExit(f"{' '.join(map(str, process.args))}: exit code {process.returncode}")
-    return usage
+    return usage.ru_utime + usage.ru_stime, peak
 
 
 class Table:

@@ -10,8 +10,6 @@ the tenth second on it grows by less than 1 % (or 1 MiB), and its peak is within
 """
 
 import json
-import pathlib
-import re
 import statistics
 import subprocess
 import sys
@@ -20,13 +18,6 @@ import time
 import measure
 
 SETTLED_SECONDS = 10
-
-
-def resident(pid: int) -> dict[str, int]:
-    """VmRSS and VmHWM in bytes; empty when the process has ended."""
-    text = pathlib.Path(f"/proc/{pid}/status").read_text()
-    return {name: int(kib) << 10 for name, kib in re.findall(r"^(Vm\w+):\s+(\d+) kB", text, re.M)
-            if name in ("VmRSS", "VmHWM")}
 
 
 def slope(samples: list[tuple[float, int]]) -> float:
@@ -59,7 +50,7 @@ def main() -> int:
         process = subprocess.Popen(command, stdin=subprocess.DEVNULL)
         begin = time.monotonic()
         while (passed := time.monotonic() - begin) < seconds - 1:
-            now = resident(process.pid)
+            now = measure.resident(process.pid)
             if not now:
                 break
             samples.append((passed, now["VmRSS"]))

@@ -1,19 +1,53 @@
 #include "generator/cli/memory.h"
 
+#include <unistd.h>
+
 #include <algorithm>
+#include <array>
 #include <fstream>
 #include <limits>
 #include <sstream>
 #include <string>
 
 #include "generator/base/text.h"
+#include "generator/stream/snapshots.h"
 #include "generator/stream/stream.h"
+#include "generator/stream/tables.h"
+#include "transports/http/live_window.h"
+#include "transports/http/source.h"
 
 namespace playload {
 namespace {
 
 constexpr std::uint64_t kUnknown = std::numeric_limits<std::uint64_t>::max();
-constexpr std::uint64_t kEventBytes = 300;  // with its key, about
+constexpr std::uint64_t kMiB = std::uint64_t{1} << 20;
+
+// What follows was measured (bench/generate/memory.py) with the libraries of Debian 12.
+
+// Code, stacks and records that a run adds to what this process has resident before it.
+constexpr std::uint64_t kRunBytes = kMiB + kMiB / 2;
+// An event with its key in Kafka's queue.
+constexpr std::uint64_t kEventBytes = 300;
+// What the transport remembers of it until its report.
+constexpr std::uint64_t kSlotBytes = 32;
+// Threads, buffers and code of Kafka's client beside its queue.
+constexpr std::uint64_t kKafkaBytes = 3 * kMiB + kMiB / 4;
+// How long an event waits for its acknowledgement from a broker that keeps up: lingering, and a
+// request under way.
+constexpr std::uint64_t kAckedWithinMs = 100;
+// The embedded Kafka keeps so much of each partition, and so much of an event, compressed; at full
+// speed it and its client have this much under way.
+constexpr std::uint64_t kEmbeddedLogBytes = 5 * kMiB;
+constexpr std::uint64_t kEmbeddedEventBytes = 36;
+constexpr std::uint64_t kEmbeddedBytes = 50 * kMiB;
+// Roughly, events of each kind per thousand in the scenarios that come with playload.
+constexpr std::array<std::uint64_t, kKinds> kPerMille = {950, 10, 40};
+// Lines on their way into files; compressors have windows and tables beside them.
+constexpr std::uint64_t kFileBytes = 2 * kMiB + kMiB / 4;
+constexpr std::uint64_t kGzipBytes = kMiB;
+constexpr std::uint64_t kZstdBytes = 4 * kMiB;
+// Lines held back for a reader that is slower than the run, in a buffer that doubles as it grows.
+constexpr std::uint64_t kSlowReaderBytes = 3 * kMiB;
 
 // The number in a file of one line, or kUnknown ("max", no such file).
 std::uint64_t NumberIn(const std::string& path) {
@@ -34,29 +68,119 @@ std::uint64_t AvailableOnMachine() {
   return kUnknown;
 }
 
-}  // namespace
+// What is resident here, now, and what a run adds; in steps, so that the same command says the
+// same.
+std::uint64_t ProcessBytes() {
+  std::ifstream file("/proc/self/statm");
+  std::uint64_t size = 0;
+  std::uint64_t resident = 0;
+  if (!(file >> size >> resident)) resident = 0;
+  resident *= static_cast<std::uint64_t>(sysconf(_SC_PAGESIZE));
+  constexpr std::uint64_t kStep = kMiB / 2;
+  return (resident + kStep / 2) / kStep * kStep + kRunBytes;
+}
 
-std::uint64_t MemoryOf(const RunSetup& setup) {
-  const RunOptions& run = setup.run;
+std::int64_t LargestMilliRate(const RunSpec& spec) {
+  std::int64_t rate = 0;
+  for (const Stage& stage : spec.scenario.plan) {
+    rate = std::max({rate, stage.from_milli_rate, stage.to_milli_rate});
+  }
+  return rate;
+}
+
+Memory OfKafka(const RunOptions& run, bool embedded) {
+  const KafkaSettings& kafka = run.destinations.kafka;
+  const auto window = static_cast<std::uint64_t>(
+      std::max<std::int64_t>(kafka.GetNumber("queue.buffering.max.messages", 0), 0));
+  const std::uint64_t full = kafka.QueueMemoryBytes(kEventBytes) + window * kSlotBytes;
+  std::uint64_t queued = full;
+  if (IsPaced(run.spec)) {
+    const double events = static_cast<double>(LargestMilliRate(run.spec)) / 1e3 / run.spec.shards *
+                          kAckedWithinMs / 1e3;
+    const double share = window == 0 ? 1 : std::min(1.0, events / static_cast<double>(window));
+    queued = static_cast<std::uint64_t>(share * static_cast<double>(full));
+  }
+  if (!embedded) return {kKafkaBytes + queued, kKafkaBytes + full};
+
+  constexpr std::uint64_t kLogBytes = kEmbeddedLogBytes * KafkaTransport::kEmbeddedPartitions;
+  std::uint64_t logs = 0;
+  for (const std::uint64_t share : kPerMille) {
+    // 2^40 events fill every log.
+    const std::uint64_t events = std::min(run.spec.end, Position{1} << 40);
+    logs += std::min(kLogBytes, events / 1'000 * share * kEmbeddedEventBytes);
+  }
+  const std::uint64_t under_way = IsPaced(run.spec) ? queued : kEmbeddedBytes;
+  return {kKafkaBytes + under_way + logs,
+          kKafkaBytes + std::max(full, kEmbeddedBytes) + kKinds * kLogBytes};
+}
+
+Memory OfHttp(const RunOptions& run, const Address& address) {
+  HttpSettings http = run.destinations.http;
+  http.listen = address.http;
+  const StreamTables tables(run.spec);
+  const std::uint64_t runs = tables.layout.runs();
+  const std::uint64_t lanes =
+      std::min(tables.layout.lanes(), runs) * Lanes::BytesPerLane(tables.model);
+  // The window of newest events, and the snapshots: as far as the run is long enough for them.
+  const std::uint64_t blocks = std::min(runs / kBatchRuns + 1, LiveWindow::kBlocks);
+  const Snapshots snapshots(Source::kSnapshotBytes);
+  const std::uint64_t copies =
+      std::min<std::uint64_t>(snapshots.MemoryBytes(lanes), runs / snapshots.wanted() * lanes);
+  return {blocks * sizeof(Block) + copies, HttpTransport::MemoryBytes(run.spec, http)};
+}
+
+Memory OfFiles(const RunOptions& run) {
+  const Compression compression = run.destinations.compression;
+  const std::uint64_t bytes = kFileBytes + (compression == Compression::kGzip   ? kGzipBytes
+                                            : compression == Compression::kZstd ? kZstdBytes
+                                                                                : 0);
+  return {bytes, bytes};
+}
+
+// Of one destination with its stream.
+Memory MemoryOf(const RunOptions& run, const Address& address) {
   StampLog stamps(std::vector<std::int64_t>{});
   StreamOptions options;
   options.threads = run.threads;
   options.stamps = run.spec.rate_max ? &stamps : nullptr;
-  std::uint64_t bytes = 0;
-  for (const Address& address : run.to) {
-    options.by_kind = address.scheme == Address::Scheme::kFile;
-    options.records = address.scheme == Address::Scheme::kHttp;
-    bytes += Stream::MemoryBytes(run.spec, options);
-    if (address.scheme == Address::Scheme::kHttp) {
-      HttpSettings http = run.destinations.http;
-      http.listen = address.http;
-      bytes += HttpTransport::MemoryBytes(run.spec, http);
-    }
-    if (address.scheme == Address::Scheme::kKafka) {
-      bytes += run.destinations.kafka.QueueMemoryBytes(kEventBytes);
-    }
+  options.by_kind = address.scheme == Address::Scheme::kFile;
+  options.records = address.scheme == Address::Scheme::kHttp;
+  options.index =
+      !options.records && (address.scheme != Address::Scheme::kNull || IsPaced(run.spec));
+  Memory memory;
+  switch (address.scheme) {
+    case Address::Scheme::kKafka:
+      memory = OfKafka(run, address.kafka.embedded);
+      break;
+    case Address::Scheme::kHttp:
+      memory = OfHttp(run, address);
+      break;
+    case Address::Scheme::kFile:
+      memory = OfFiles(run);
+      break;
+    case Address::Scheme::kStdout:
+      memory = {0, kSlowReaderBytes};
+      break;
+    case Address::Scheme::kNull:
+      break;
   }
-  return run.to.empty() ? Stream::MemoryBytes(run.spec, options) : bytes;
+  const std::uint64_t stream = Stream::MemoryBytes(run.spec, options);
+  return {stream + memory.expected, stream + memory.at_most};
+}
+
+}  // namespace
+
+Memory MemoryOf(const RunSetup& setup) {
+  const RunOptions& run = setup.run;
+  const std::uint64_t process = ProcessBytes();
+  Memory sum{process, process};
+  const auto add = [&sum](const Memory& more) {
+    sum.expected += more.expected;
+    sum.at_most += more.at_most;
+  };
+  for (const Address& address : run.to) add(MemoryOf(run, address));
+  if (run.to.empty()) add(MemoryOf(run, Address{}));
+  return sum;
 }
 
 std::uint64_t MemoryAvailable() {
@@ -71,7 +195,7 @@ std::uint64_t MemoryAvailable() {
 }
 
 Status CheckMemory(const RunSetup& setup) {
-  const std::uint64_t needed = MemoryOf(setup);
+  const std::uint64_t needed = MemoryOf(setup).at_most;
   const std::uint64_t available = MemoryAvailable();
   if (needed <= available) return {};
   return Invalid("--players: " + FormatCount(setup.run.spec.scenario.population.players) +

@@ -37,7 +37,7 @@ struct Forecast {
   Contents contents;
   bool exact = false;
   std::string of;  // what the contents are those of, where the run has no end
-  std::uint64_t memory = 0;
+  Memory memory;
 };
 
 // Makes the events before `end`, with one worker per core.
@@ -139,6 +139,12 @@ std::string Line(const std::string& left, const std::string& right) {
   return line + right + "\n";
 }
 
+std::string MemoryText(const Memory& memory) {
+  const std::string expected = FormatBytes(memory.expected);
+  const std::string at_most = FormatBytes(memory.at_most);
+  return expected + (at_most == expected ? "" : ", at most " + at_most) + ", whatever the length";
+}
+
 std::string Text(const RunSetup& setup, const Forecast& forecast) {
   const RunSpec& spec = setup.run.spec;
   const Contents& contents = forecast.contents;
@@ -171,7 +177,7 @@ std::string Text(const RunSetup& setup, const Forecast& forecast) {
   text += Line("expected server-alerts", Number(forecast, contents.server_alerts));
   text += Line("expected summaries", Number(forecast, contents.events[0]));
   text += Line("expected aggregates", Number(forecast, contents.events[1]));
-  text += Line("memory", FormatBytes(forecast.memory) + ", whatever the length");
+  text += Line("memory", MemoryText(forecast.memory));
   return text;
 }
 
@@ -218,7 +224,8 @@ std::string Json(const RunSetup& setup, const Forecast& forecast) {
   json.Field("server-alerts", Whole(contents.server_alerts));
   json.Field("fraud-alerts", Whole(contents.fraud_frequent + contents.fraud_multi));
   json.EndObject();
-  json.Field("memory_bytes", forecast.memory);
+  json.Field("memory_bytes", forecast.memory.expected);
+  json.Field("memory_at_most_bytes", forecast.memory.at_most);
   json.EndObject();
   return json.Text();
 }
