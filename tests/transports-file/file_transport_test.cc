@@ -211,8 +211,9 @@ TEST_CASE("FileTransport: compressed files are one frame that the tools read, th
 }
 
 // RLIMIT_FSIZE stands for every error of write(): the file is cut back to whole lines, what is in
-// it is acked and nothing else, and the other kinds' files are complete.
-TEST_CASE("FileTransport: a write that fails leaves whole lines and exact counts") {
+// it is acked and nothing else, and the other kinds' files are complete. In slices events are
+// gathered; whole batches are written from where they are.
+void CheckFailedWrites(std::uint32_t slice) {
   for (const Compression compression : kCompressions) {
     for (const rlim_t limit : {0UL, 1UL, 50UL, 100'000UL, 1'000'000UL, 1'048'576UL, 1'500'003UL}) {
       CAPTURE(static_cast<int>(compression));
@@ -228,7 +229,7 @@ TEST_CASE("FileTransport: a write that fails leaves whole lines and exact counts
         const FileSizeLimit limited(limit);
         for (Position first = 0; first < 20 * kPerBatch && transport.failed().ok();
              first += kPerBatch) {
-          accepted += OfferAll(transport, deliveries, MakeBatch(first, kPerBatch, true), 100);
+          accepted += OfferAll(transport, deliveries, MakeBatch(first, kPerBatch, true), slice);
         }
         CHECK(transport.Flush(Soon(), kNotSet).code() == Code::kDestination);
         CheckAccounts(deliveries);
@@ -269,6 +270,11 @@ TEST_CASE("FileTransport: a write that fails leaves whole lines and exact counts
       CHECK(deliveries.reasons().begin()->first == "File too large (EFBIG)");
     }
   }
+}
+
+TEST_CASE("FileTransport: a write that fails leaves whole lines and exact counts") {
+  SUBCASE("of what was gathered") { CheckFailedWrites(100); }
+  SUBCASE("of whole batches") { CheckFailedWrites(kPerBatch); }
 }
 
 // For every byte at which a line can be cut: the file is the longest row of whole lines that fits.

@@ -2,8 +2,11 @@
 
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 
 #include <climits>
+#include <functional>
+#include <thread>
 
 #include "tests/transports-file/fixtures.h"
 
@@ -218,6 +221,139 @@ TEST_CASE("StdoutTransport: a reader that went away is no failure, and what come
     CHECK(deliveries.reasons().at("the reader of stdout went away") == next - 16);
     CHECK(deliveries.counters().at("reader_gone") == 1);
   }
+}
+
+TEST_CASE("StdoutTransport: whole batches into a pipe, however little its reader takes at once") {
+  Pipe pipe;
+  Deliveries deliveries = Unplanned();
+  StdoutTransport transport(Onto(pipe.writer.get()), &deliveries);
+  REQUIRE(transport.Open(kNotSet).ok());
+  constexpr Position kEvents = 20 * kPerBatch;
+  std::string got;
+  std::thread reader([&] {
+    std::size_t most = 1;  // from single bytes to more than the pipe holds
+    std::vector<char> buffer(std::size_t{2} << 20);
+    ssize_t n = 0;
+    while ((n = read(pipe.reader.get(), buffer.data(), std::min(most, buffer.size()))) > 0) {
+      got.append(buffer.data(), static_cast<std::size_t>(n));
+      most = most * 5 / 4 + 1;
+    }
+  });
+  for (Position next = 0; next < kEvents;) {
+    const Position batch = next / kPerBatch * kPerBatch;
+    const auto from = static_cast<std::uint32_t>(next - batch);
+    const std::uint32_t taken =
+        transport.Offer(MakeBatch(batch, kPerBatch, false), from, kPerBatch);
+    for (Position p = next; p < next + taken; ++p) deliveries.Generated(KindAt(p), 1);
+    next += taken;
+  }
+  CHECK(transport.Flush(Soon(), kNotSet).ok());
+  CHECK(transport.Close().ok());
+  pipe.writer.Close();
+  reader.join();
+  CHECK(got == LinesUpTo(kEvents));
+  CheckAccounts(deliveries);
+  CHECK(Count(deliveries, Fate::kAcked) == kEvents);
+}
+
+// Sends whole batches of its own events, as fast as they go, and ends.
+[[noreturn]] void SendAsProcess(int descriptor, Position first, std::uint32_t batches) {
+  Deliveries deliveries = Unplanned();
+  StdoutTransport transport(Onto(descriptor), &deliveries);
+  bool well = transport.Open(kNotSet).ok();
+  for (std::uint32_t n = 0; n < batches; ++n) {
+    const Batch batch = MakeBatch(first + n * kPerBatch, kPerBatch, false);
+    std::uint32_t at = 0;
+    while (at < kPerBatch && well) {
+      at += transport.Offer(batch, at, kPerBatch);
+      well = transport.failed().ok();
+    }
+  }
+  well = well && transport.Flush(Soon(), kNotSet).ok() && transport.Close().ok();
+  _exit(well ? 0 : 1);
+}
+
+// The reader alternates between haste and sleepiness, so that the pipe is now empty, now full.
+TEST_CASE("StdoutTransport: several processes share a pipe, and no line is cut") {
+  constexpr std::uint32_t kProcesses = 3;
+  constexpr std::uint32_t kBatches = 12;
+  Pipe pipe;
+  std::vector<pid_t> writers;
+  for (std::uint32_t n = 0; n < kProcesses; ++n) {
+    const pid_t writer = fork();
+    REQUIRE(writer >= 0);
+    if (writer == 0) SendAsProcess(pipe.writer.get(), n * kBatches * kPerBatch, kBatches);
+    writers.push_back(writer);
+  }
+  pipe.writer.Close();
+  std::string got;
+  std::vector<char> buffer(100'000);
+  ssize_t n = 0;
+  for (int turn = 0; (n = read(pipe.reader.get(), buffer.data(), buffer.size())) > 0; ++turn) {
+    got.append(buffer.data(), static_cast<std::size_t>(n));
+    if (turn % 8 == 7) usleep(1'000);
+  }
+  for (const pid_t writer : writers) {
+    int status = 0;
+    REQUIRE(waitpid(writer, &status, 0) == writer);
+    CHECK(status == 0);
+  }
+  std::vector<Position> next(kProcesses);
+  for (std::uint32_t k = 0; k < kProcesses; ++k) next[k] = k * kBatches * kPerBatch;
+  std::size_t at = 0;
+  while (at < got.size()) {
+    const std::string_view rest = std::string_view(got).substr(at);
+    bool whole = false;
+    for (Position& position : next) {
+      const std::string line = LineAt(position);
+      if (!rest.starts_with(line)) continue;
+      at += line.size();
+      ++position;
+      whole = true;
+      break;
+    }
+    REQUIRE(whole);
+  }
+  for (std::uint32_t k = 0; k < kProcesses; ++k) {
+    CHECK(next[k] == (k + 1) * kBatches * kPerBatch);
+  }
+}
+
+// Whether this process sees that `owner` has locked this byte of the pipe.
+bool SeesLock(int descriptor, off_t byte, pid_t owner) {
+  struct flock lock {};
+  lock.l_type = F_WRLCK;
+  lock.l_whence = SEEK_SET;
+  lock.l_start = byte;
+  lock.l_len = 1;
+  return fcntl(descriptor, F_GETLK, &lock) == 0 && lock.l_type == F_WRLCK && lock.l_pid == owner;
+}
+
+// What `check` says in a process of its own; one's own locks are not seen.
+bool InChild(const std::function<bool()>& check) {
+  const pid_t child = fork();
+  if (child == 0) _exit(check() ? 0 : 1);
+  int status = 0;
+  return child > 0 && waitpid(child, &status, 0) == child && status == 0;
+}
+
+TEST_CASE("StdoutTransport: who writes into a pipe is seen by others who do, until it ends") {
+  Pipe pipe;
+  const int writer = pipe.writer.get();
+  Deliveries deliveries = Unplanned();
+  StdoutTransport transport(Onto(writer), &deliveries);
+  REQUIRE(transport.Open(kNotSet).ok());
+  const pid_t first = getpid();
+  const auto second = [&] {
+    Deliveries own = Unplanned();
+    StdoutTransport another(Onto(writer), &own);
+    const pid_t me = getpid();
+    return another.Open(kNotSet).ok() && SeesLock(writer, 0, first) &&
+           InChild([&] { return SeesLock(writer, 0, first) && SeesLock(writer, 1, me); });
+  };
+  CHECK(InChild(second));
+  CHECK(InChild([&] { return SeesLock(writer, 0, first) && !SeesLock(writer, 1, first); }));
+  CHECK(InChild(second));
 }
 
 TEST_CASE("StdoutTransport: a FIFO is a pipe with a name") {

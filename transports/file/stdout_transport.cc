@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <poll.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
 #include <unistd.h>
@@ -28,27 +29,20 @@ constexpr std::size_t kWriteBytes = std::size_t{64} << 10;
 // and 0.48 s with the usual 64 KiB.
 constexpr int kPipeBytes = 1 << 20;
 constexpr int kSmallestPipeBytes = 128 << 10;
+// How many playloads can have one pipe and know of each other.
+constexpr off_t kMostWriters = 1'024;
 constexpr int kReaderWaitMs = 5;
 // How long one call waits for a slow reader before it holds back what is left, all in all.
 constexpr std::int64_t kLongestWaitNs = 20'000'000;
 constexpr char kReaderGone[] = "the reader of stdout went away";
 
-// The whole lines at the front that a pipe takes in one piece. A longer line goes alone, and may be
-// cut.
-std::string_view OnePiece(std::string_view text) {
-  if (text.size() <= PIPE_BUF) return text;
-  const void* const end = memrchr(text.data(), '\n', PIPE_BUF);
-  if (end == nullptr) return text.substr(0, PIPE_BUF);
+// The whole lines at the front that go together into `most` bytes. A longer line goes alone, and
+// may be cut.
+std::string_view OnePiece(std::string_view text, std::size_t most) {
+  if (text.size() <= most) return text;
+  const void* const end = memrchr(text.data(), '\n', most);
+  if (end == nullptr) return text.substr(0, most);
   return text.substr(0, static_cast<std::size_t>(static_cast<const char*>(end) - text.data()) + 1);
-}
-
-// Of a pipe; it never becomes smaller.
-void Enlarge(int descriptor) {
-  const int now = fcntl(descriptor, F_GETPIPE_SZ);
-  if (now < 0) return;  // no pipe
-  for (int bytes = kPipeBytes; bytes > now && bytes >= kSmallestPipeBytes; bytes /= 2) {
-    if (fcntl(descriptor, F_SETPIPE_SZ, bytes) >= 0) return;
-  }
 }
 
 }  // namespace
@@ -86,8 +80,50 @@ Status StdoutTransport::Open(const std::atomic<bool>& /*stop*/) {
     return Invalid("stdout: is open for reading only");
   }
   is_file_ = S_ISREG(what.st_mode);
-  if (S_ISFIFO(what.st_mode)) Enlarge(options_.descriptor);
+  if (S_ISFIFO(what.st_mode)) {
+    EnlargePipe();
+    Register();
+  }
   return {};
+}
+
+void StdoutTransport::EnlargePipe() {
+  pipe_bytes_ = std::max(fcntl(options_.descriptor, F_GETPIPE_SZ), 0);
+  for (int bytes = kPipeBytes; bytes > pipe_bytes_ && bytes >= kSmallestPipeBytes; bytes /= 2) {
+    const int made = fcntl(options_.descriptor, F_SETPIPE_SZ, bytes);
+    if (made > 0) pipe_bytes_ = made;
+  }
+}
+
+// Locks the first byte that is free. Nothing is read or written there: a pipe has no positions.
+void StdoutTransport::Register() {
+  for (off_t byte = 0; byte < kMostWriters && !registered_; ++byte) {
+    struct flock mine {};
+    mine.l_type = F_WRLCK;
+    mine.l_whence = SEEK_SET;
+    mine.l_start = byte;
+    mine.l_len = 1;
+    registered_ = fcntl(options_.descriptor, F_SETLK, &mine) == 0;
+    if (!registered_ && errno != EAGAIN && errno != EACCES) return;  // no locks here
+  }
+}
+
+// Whether no other playload has the pipe. One that comes now takes milliseconds to its first event.
+bool StdoutTransport::IsAlone() const {
+  if (!registered_) return false;
+  struct flock other {};
+  other.l_type = F_WRLCK;
+  other.l_whence = SEEK_SET;
+  return fcntl(options_.descriptor, F_GETLK, &other) == 0 && other.l_type == F_UNLCK;
+}
+
+// How much may go into a pipe together of which we are the only writer. Each 4 KiB piece wakes up a
+// reader who waits for it: with one worker, sender and reader on two cores, 1 GB took 0.60 s that
+// way, and 0.30 s with pieces of 64 or 256 KiB.
+std::size_t StdoutTransport::RoomyPiece() const {
+  int used = 0;  // bytes; a page of the pipe can be half empty, and no two neighbours emptier
+  if (ioctl(options_.descriptor, FIONREAD, &used) != 0 || used > pipe_bytes_ / 4) return PIPE_BUF;
+  return std::max<std::size_t>(PIPE_BUF, static_cast<std::size_t>(pipe_bytes_) / 16);
 }
 
 std::uint32_t StdoutTransport::Offer(const Batch& batch, std::uint32_t from, std::uint32_t to) {
@@ -125,7 +161,7 @@ void StdoutTransport::Idle() {
 void StdoutTransport::Push() {
   while (!lines_.empty() && !done()) {
     const std::int64_t sent_ns = options_.now_ns();
-    const Outcome outcome = WritePiece(lines_.unwritten());
+    const Outcome outcome = WritePiece(lines_.unwritten(), PIPE_BUF);
     if (outcome.written > 0) {
       lines_.Written(outcome.written, sent_ns, options_.now_ns());
     } else if (outcome.error == EAGAIN) {
@@ -154,10 +190,11 @@ void StdoutTransport::WriteThrough(const Batch& batch) {
   const std::string_view text{batch.buffers[0].data(), batch.sizes[0]};
   const std::int64_t sent_ns = options_.now_ns();
   const std::int64_t until = sent_ns + kLongestWaitNs;
+  const bool alone = pipe_bytes_ > 0 && IsAlone();
   std::size_t written = 0;
   int error = 0;
   while (written < text.size()) {
-    const Outcome outcome = WritePiece(text.substr(written));
+    const Outcome outcome = WritePiece(text.substr(written), alone ? RoomyPiece() : PIPE_BUF);
     written += outcome.written;
     if (outcome.written > 0) continue;
     error = outcome.error;
@@ -183,8 +220,8 @@ void StdoutTransport::WriteThrough(const Batch& batch) {
 }
 
 // Writes from the front of the text, into anything but a file one piece, if there is room for it.
-StdoutTransport::Outcome StdoutTransport::WritePiece(std::string_view text) {
-  const std::string_view piece = is_file_ ? text : OnePiece(text);
+StdoutTransport::Outcome StdoutTransport::WritePiece(std::string_view text, std::size_t most) {
+  const std::string_view piece = is_file_ ? text : OnePiece(text, most);
   while (true) {
     ssize_t written = 0;
     if (is_file_ || asks_first_) {
