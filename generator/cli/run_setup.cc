@@ -43,6 +43,9 @@ std::vector<Flag> RunFlags() {
       {"players", "N", "size of the population; default: the scenario's"},
       {"persona", "FILE", "a persona of your own, in place of the one of its name", true},
       {"clock", "live|virtual", "wait for each event's instant, or never wait (default: live)"},
+      {"pacing", "sleep|spin",
+       "between events, give the core away or keep it: spin sends each event within a microsecond "
+       "or so of its instant, and takes a core per destination (default: sleep)"},
       {"start", "INSTANT", "of the first event, 2026-01-01T00:00:00Z; default: now"},
       {"event-types", "strict|extended",
        "player events of the document alone, or all (default: strict)"},
@@ -228,6 +231,18 @@ Status ReadClock(const Flags& flags, bool* start_given, RunSpec* spec) {
   return {};
 }
 
+Status ReadPacing(const Flags& flags, RunSetup* setup) {
+  if (!flags.Has("pacing")) return {};
+  const Result<Pacing> pacing = ParsePacing(flags.Text("pacing"));
+  if (!pacing) return flags.Wrong("pacing", pacing.error().message());
+  setup->run.pacing = *pacing;
+  // What the environment says for all runs may be of no use for this one.
+  if (IsPaced(setup->run.spec) || !flags.Given("pacing")) return {};
+  return flags.Wrong("pacing", std::string("says how to wait for the instants of events, and ") +
+                                   (setup->run.spec.rate_max ? "--rate max plans none"
+                                                             : "--clock virtual never waits"));
+}
+
 Status ReadEnd(const Flags& flags, SetupOf command, RunSpec* spec) {
   std::int64_t duration = 0;
   if (flags.Has("duration")) {
@@ -287,6 +302,7 @@ Status ReadSpec(const Flags& flags, SetupOf command, RunSetup* setup) {
   if (Status s = CheckPersonasUsed(flags, *personas, spec.scenario); !s.ok()) return s;
   if (Status s = ApplyToScenario(flags, command, &spec); !s.ok()) return s;
   if (Status s = ReadClock(flags, &setup->run.start_given, &spec); !s.ok()) return s;
+  if (Status s = ReadPacing(flags, setup); !s.ok()) return s;
   if (Status s = ReadEnd(flags, command, &spec); !s.ok()) return s;
   if (Status s = ReadShard(flags, &spec); !s.ok()) return s;
   if (Status s = ReadForms(flags, &spec); !s.ok()) return s;
@@ -445,6 +461,9 @@ Status CheckPlayer(const Flags& flags, const RunSetup& setup) {
   }
   if (setup.run.spec.end == RunSpec::kNoEnd) {
     return flags.Wrong("player", "needs an end: --duration or --events");
+  }
+  if (flags.Given("pacing")) {
+    return flags.Wrong("pacing", "has no meaning with --player, which prints without waiting");
   }
   for (const Address& address : setup.run.to) {
     if (address.scheme != Address::Scheme::kStdout) {

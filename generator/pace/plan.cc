@@ -116,6 +116,39 @@ std::int64_t Plan::PlannedAt(Position n) const {
   return starts_ns_[i] + static_cast<std::int64_t>(low);
 }
 
+void Plan::PlannedAt(Position first, std::uint32_t n, std::int64_t* out) const {
+  std::size_t i = stages_.size() - 1;
+  while (first_[i] > first) --i;
+  const Stage& stage = stages_[i];
+  const std::int64_t last = n == 0 ? 0 : PlannedAt(first + n - 1);
+  if (last == kNever || (i + 1 < stages_.size() && first + n > first_[i + 1])) {
+    for (std::uint32_t k = 0; k < n; ++k) out[k] = PlannedAt(first + k);
+    return;
+  }
+  if (stage.from_milli_rate != stage.to_milli_rate) {
+    const std::int64_t begin = PlannedAt(first);
+    const double gap = n > 1 ? static_cast<double>(last - begin) / (n - 1) : 0;
+    for (std::uint32_t k = 0; k < n; ++k) out[k] = begin + static_cast<std::int64_t>(gap * k);
+    return;
+  }
+  // From each to the next: a whole number of nanoseconds and a remainder, carried when it is due.
+  const auto rate = static_cast<std::uint64_t>(stage.from_milli_rate);
+  const Wide scaled = Wide{first - first_[i]} * kNsPerKs;
+  std::int64_t at = starts_ns_[i] + static_cast<std::int64_t>(scaled / rate);
+  auto rest = static_cast<std::uint64_t>(scaled % rate);
+  const auto step = static_cast<std::int64_t>(kNsPerKs / rate);
+  const std::uint64_t step_rest = kNsPerKs % rate;
+  for (std::uint32_t k = 0; k < n; ++k) {
+    out[k] = at;
+    at += step;
+    rest += step_rest;
+    if (rest >= rate) {
+      rest -= rate;
+      ++at;
+    }
+  }
+}
+
 std::int64_t Plan::MilliRateAt(std::int64_t t_ns) const {
   std::size_t i = stages_.size() - 1;
   while (starts_ns_[i] > t_ns && i > 0) --i;

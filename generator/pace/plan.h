@@ -26,6 +26,11 @@ class Plan {
   // years.
   [[nodiscard]] std::int64_t PlannedAt(Position n) const;
 
+  // The planned instants of `n` <= kRunLength events from `first` on, for some 2 ns each instead of
+  // a division of 128 bits. Inside a ramp, those between the first and the last are put on a
+  // straight line; everywhere else they are exact.
+  void PlannedAt(Position first, std::uint32_t n, std::int64_t* out) const;
+
   // How many events are planned strictly before instant t.
   [[nodiscard]] Position DueBefore(std::int64_t t_ns) const;
 

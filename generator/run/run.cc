@@ -24,9 +24,12 @@ namespace playload {
 namespace {
 
 constexpr std::int64_t kNsPerSecond = 1'000'000'000;
-// How long before its first event is due a stream is started: making its tables, threads and first
-// batches takes some 20 ms on an idle core.
-constexpr std::int64_t kLeadNs = 250'000'000;
+// How long before its first event is due a stream is started: its tables, threads and first batches
+// take some 8 ms on an idle core, and the memory of its players some 2 ns each.
+constexpr std::int64_t kLeadNs = 16'000'000;
+constexpr std::int64_t kLeadNsPerPlayer = 4;
+// What writing the manifest may take, between the choice of a start and that of the streams.
+constexpr std::int64_t kManifestNs = 4'000'000;
 // How often the flags of the signals are looked at.
 constexpr std::chrono::milliseconds kPoll{20};
 // How often a server that stays is asked whether it still can.
@@ -74,6 +77,7 @@ struct Shared {
   std::unique_ptr<StampLog> stamps;  // rate max
   RunSpec spec;                      // constant once go is kStart
   int threads = 1;
+  Pacing pacing = Pacing::kSleep;
   std::int64_t drain_timeout_ns = 0;
 };
 
@@ -93,6 +97,7 @@ SenderOptions SenderOptionsFor(const Shared& shared, const Destination& destinat
   options.opened_ns = shared.start.opened_ns.load();
   options.end = shared.spec.end;
   options.kinds = destination.kinds;
+  options.pacing = shared.pacing;
   if (IsPaced(shared.spec)) {
     options.schedule.emplace(Plan(shared.spec.scenario.plan), options.zero_ns);
   }
@@ -223,7 +228,9 @@ class Run {
  private:
   Status Prepare();
   Status OpenAll();
-  void ChooseStart();
+  [[nodiscard]] std::int64_t LeadNs() const;
+  Status Announce();
+  void ChooseStart(std::int64_t lead_ns);
   Status WriteFirstManifest();
   void SendAll();
   void Abort();
@@ -321,7 +328,29 @@ Status Run::OpenAll() {
   return status;
 }
 
-void Run::ChooseStart() {
+// The streams of a run's destinations start together, on the same cores.
+std::int64_t Run::LeadNs() const {
+  const std::uint64_t players = options_.spec.scenario.population.players;
+  return (kLeadNs + kLeadNsPerPlayer * static_cast<std::int64_t>(players)) *
+         static_cast<std::int64_t>(workers_.size());
+}
+
+// Chooses the start and writes it down. Where that takes so long, on a slow disk, that the streams
+// would not be ready, once more for a later start.
+Status Run::Announce() {
+  SteadyClock clock;
+  const std::int64_t before = clock.Now();
+  ChooseStart(LeadNs() + kManifestNs);
+  const Status status = WriteFirstManifest();
+  const std::int64_t took = clock.Now() - before;
+  if (!status.ok() || took <= kManifestNs || options_.start_given || !IsPaced(options_.spec)) {
+    return status;
+  }
+  ChooseStart(LeadNs() + 2 * took);
+  return WriteFirstManifest();
+}
+
+void Run::ChooseStart(std::int64_t lead_ns) {
   SteadyClock clock;
   RunSpec& spec = options_.spec;
   const std::int64_t steady = clock.Now();
@@ -330,17 +359,18 @@ void Run::ChooseStart() {
     spec.start_ns = wall;
     if (IsPaced(spec)) {
       // A whole millisecond, so that it can be typed again.
-      spec.start_ns = (wall + kLeadNs) / 1'000'000 * 1'000'000;
+      spec.start_ns = (wall + lead_ns) / 1'000'000 * 1'000'000;
     }
   }
   const std::int64_t zero = IsPaced(spec) ? steady + (spec.start_ns - wall) : steady;
   shared_.start.start_ns.store(spec.start_ns);
   // Of a start in the past: what was due before the senders could begin is not called late.
-  shared_.start.opened_ns.store(options_.start_given ? std::max(zero, steady + kLeadNs) : zero);
+  shared_.start.opened_ns.store(options_.start_given ? std::max(zero, steady + lead_ns) : zero);
   shared_.start.zero_ns.store(zero, std::memory_order_release);
   if (spec.rate_max) shared_.stamps = std::make_unique<StampLog>(UtcNow);
   shared_.spec = spec;
   shared_.threads = options_.threads;
+  shared_.pacing = options_.pacing;
   shared_.drain_timeout_ns = options_.drain_timeout_ns;
   shared_.stay =
       options_.stay_ns > 0 && std::any_of(workers_.begin(), workers_.end(), [](const auto& worker) {
@@ -348,12 +378,13 @@ void Run::ChooseStart() {
       });
   summary_.spec = spec;
   summary_.zero_ns = zero;
-  summary_.lanes = Model(spec.scenario, spec.seed).lanes();
+  summary_.pacing = options_.pacing;
 }
 
 Status Run::WriteFirstManifest() {
   manifest_.run_id = summary_.run_id;
   manifest_.spec = shared_.spec;
+  manifest_.destinations.clear();
   for (const auto& worker : workers_) {
     ManifestDestination entry;
     entry.to = worker->destination.transport->name();
@@ -521,6 +552,9 @@ std::optional<StreamFacts> Run::Regenerate(Position end) const {
 
 // Gathers what the workers have to say, and what it means for the run.
 void Run::Judge(const Status& begun) {
+  const RunSpec& spec = summary_.spec;
+  // Making the tables for it takes milliseconds, which nobody waits for now.
+  if (spec.shards > 1) summary_.lanes = Model(spec.scenario, spec.seed).lanes();
   Status lost;
   for (const auto& worker : workers_) {
     const Destination& destination = worker->destination;
@@ -601,8 +635,7 @@ RunResult Run::Do() {
   if (const Status made = Prepare(); !made.ok()) return {made, {}, {}};
   Status begun = OpenAll();
   if (begun.ok()) {
-    ChooseStart();
-    begun = WriteFirstManifest();
+    begun = Announce();
   }
   if (begun.ok() && options_.opened) {
     std::vector<const Destination*> open;

@@ -24,6 +24,7 @@
 #include "generator/run/destinations.h"
 #include "generator/run/progress.h"
 #include "generator/run/summary.h"
+#include "generator/run/waiter.h"
 #include "generator/stream/spec.h"
 
 namespace playload {
@@ -36,6 +37,7 @@ struct RunOptions {
   DestinationOptions destinations;
   std::string run_dir;  // empty: playload-runs/<run id>
   int threads = 1;      // workers of each destination's stream
+  Pacing pacing = Pacing::kSleep;
   std::int64_t drain_timeout_ns = 30'000'000'000;
   // How long HTTP destinations stay up after the run's last event. A signal ends that; it is then
   // no interruption, for nothing is cut off by it.

@@ -29,6 +29,8 @@ void SteadyClock::WaitUntil(std::int64_t instant_ns) {
   }
 }
 
+std::int64_t SteadyClock::CpuNow() { return ThreadCpuNow(); }
+
 void WakeThisThreadPrecisely() { prctl(PR_SET_TIMERSLACK, 1UL, 0UL, 0UL, 0UL); }
 
 std::int64_t ThreadCpuNow() { return Read(CLOCK_THREAD_CPUTIME_ID); }

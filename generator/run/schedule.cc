@@ -26,14 +26,25 @@ std::int64_t Schedule::PlannedAt(Position position) const {
                                                                       : zero_ns_ + planned;
 }
 
-std::int64_t Schedule::WakeAt(Position position, std::int64_t now_ns) const {
-  const std::int64_t planned = PlannedAt(position);
-  if (planned == Plan::kNever) return Plan::kNever;
+void Schedule::PlannedAt(Position first, std::uint32_t n, std::int64_t* out) const {
+  plan_.PlannedAt(first, n, out);
+  for (std::uint32_t i = 0; i < n; ++i) {
+    out[i] = out[i] > Plan::kNever - std::max<std::int64_t>(zero_ns_, 0) ? Plan::kNever
+                                                                         : zero_ns_ + out[i];
+  }
+}
+
+std::int64_t Schedule::DueAt(Position position) const {
   // An event is due strictly after its planned instant (Plan::DueBefore).
-  const std::int64_t due = planned + 1;
-  if (now_ns < zero_ns_) return due;
-  const std::int64_t tick = zero_ns_ + ((now_ns - zero_ns_) / kTickNs + 1) * kTickNs;
-  return std::max(due, tick);
+  const std::int64_t planned = PlannedAt(position);
+  return planned == Plan::kNever ? Plan::kNever : planned + 1;
+}
+
+double Schedule::GapNs(const Batch& batch) const {
+  if (batch.count < 2) return 0;
+  const std::int64_t first = PlannedAt(batch.position(0));
+  const std::int64_t last = PlannedAt(batch.position(batch.count - 1));
+  return static_cast<double>(last - first) / (batch.count - 1);
 }
 
 }  // namespace playload

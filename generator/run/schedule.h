@@ -1,5 +1,5 @@
-// Schedule: which events of a batch are due, and when to wake up next. The pure part of the sender:
-// it takes instants and holds no clock.
+// Schedule: which events of a batch are due, and when the others fall due. The pure part of the
+// sender: it takes instants and holds no clock.
 //
 // Units: steady-clock nanoseconds; `zero_ns` is the run's start on that clock.
 // Threads: a value type, constant after construction.
@@ -15,10 +15,6 @@ namespace playload {
 
 class Schedule {
  public:
-  // Between two releases of a dense plan. A release costs some microseconds of CPU: at 0.5 ms that
-  // is below 3 % of a core, and an event is on average 0.25 ms late by it.
-  static constexpr std::int64_t kTickNs = 500'000;
-
   Schedule(const Plan& plan, std::int64_t zero_ns) : plan_(plan), zero_ns_(zero_ns) {}
 
   // One past the last event of [from, batch.count) that is due at `now_ns`; `from` when none is.
@@ -26,13 +22,17 @@ class Schedule {
   [[nodiscard]] std::uint32_t DueIn(const Batch& batch, std::uint32_t from,
                                     std::int64_t now_ns) const;
 
-  // When to look again, given that the event at `position` is not due yet: the first instant at
-  // which it is, or the next tick of the run when that is later. Ticks are counted from the run's
-  // start, so that they never drift. kNever when the event is never due.
-  [[nodiscard]] std::int64_t WakeAt(Position position, std::int64_t now_ns) const;
+  // The first instant at which the event at `position` is due; Plan::kNever when it never is.
+  [[nodiscard]] std::int64_t DueAt(Position position) const;
+
+  // The mean time between two events of a batch; 0 where it has only one.
+  [[nodiscard]] double GapNs(const Batch& batch) const;
 
   // The planned instant on the steady clock; Plan::kNever when there is none.
   [[nodiscard]] std::int64_t PlannedAt(Position position) const;
+
+  // The same for `n` <= kRunLength events from `first` on, as Plan says.
+  void PlannedAt(Position first, std::uint32_t n, std::int64_t* out) const;
 
   // How many events of the whole stream are due at `now_ns`.
   [[nodiscard]] Position DueBefore(std::int64_t now_ns) const;

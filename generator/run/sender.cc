@@ -5,8 +5,6 @@
 namespace playload {
 namespace {
 
-// How long a sender may sleep without looking at the stop flag.
-constexpr std::int64_t kLongestWaitNs = 50'000'000;
 // How long a full destination is left alone before it is offered the rest again.
 constexpr std::int64_t kFullWaitNs = 1'000'000;
 // What is buffered is pushed out when nothing is due for this long, and at least this often.
@@ -31,7 +29,7 @@ void AddKinds(const Batch& batch, std::uint32_t from, std::uint32_t to,
 }  // namespace
 
 void Sender::Run(const std::atomic<bool>& stop, const std::atomic<bool>& hurry) {
-  const std::int64_t cpu_before = ThreadCpuNow();
+  const std::int64_t cpu_before = clock_.CpuNow();
   report_.begun_ns = clock_.Now();
   report_.planned.emplace();
   Batch* batch = nullptr;
@@ -49,7 +47,7 @@ void Sender::Run(const std::atomic<bool>& stop, const std::atomic<bool>& hurry) 
   if (report_.complete && !time_up && options_.end != RunSpec::kNoEnd) report_.end = options_.end;
   if (!report_.complete) CountStillPlanned(batch, hurry);
   if (batch != nullptr) stream_.Recycle(batch);
-  report_.cpu_ns = ThreadCpuNow() - cpu_before;
+  report_.cpu_ns = clock_.CpuNow() - cpu_before;
 }
 
 // The next batch, or null at the end. The time in which it should have been there already counts as
@@ -71,6 +69,7 @@ Batch* Sender::NextBatch(const std::atomic<bool>& stop) {
 }
 
 Sender::Next Sender::SendBatch(const Batch& batch, const std::atomic<bool>& stop) {
+  const double gap_ns = options_.schedule ? options_.schedule->GapNs(batch) : 0;
   while (at_ < batch.count) {
     if (stop.load(std::memory_order_relaxed)) return Next::kEnd;
     std::uint32_t to = batch.count;
@@ -78,7 +77,7 @@ Sender::Next Sender::SendBatch(const Batch& batch, const std::atomic<bool>& stop
       const std::int64_t now = clock_.Now();
       to = options_.schedule->DueIn(batch, at_, now);
       if (to == at_) {
-        WaitForDue(batch.position(at_), now);
+        WaitForDue(batch.position(at_), now, gap_ns);
         continue;
       }
     }
@@ -87,14 +86,15 @@ Sender::Next Sender::SendBatch(const Batch& batch, const std::atomic<bool>& stop
   return Next::kGoOn;
 }
 
-void Sender::WaitForDue(Position position, std::int64_t now_ns) {
-  const std::int64_t wake = options_.schedule->WakeAt(position, now_ns);
+void Sender::WaitForDue(Position position, std::int64_t now_ns, double gap_ns) {
+  const std::int64_t due = options_.schedule->DueAt(position);
+  const std::int64_t wake = waiter_.WakeAt(due, now_ns, gap_ns);
   if (wake - now_ns > kIdleAfterNs || now_ns - last_idle_ns_ > kIdleEveryNs) {
     transport_.Idle();
     last_idle_ns_ = now_ns;
   }
   behind_.store(0, std::memory_order_relaxed);
-  clock_.WaitUntil(std::min(wake, now_ns + kLongestWaitNs));
+  waiter_.WaitUntil(wake, due, now_ns);
 }
 
 // Offers [at_, to) until all of it is taken; false when it never will be.
@@ -146,22 +146,21 @@ void Sender::CountAccepted(const Batch& batch, std::uint32_t from, std::uint32_t
 
 void Sender::MeasureLateness(const Batch& batch, std::uint32_t from, std::uint32_t to,
                              std::int64_t now_ns) {
-  const auto late = [&](std::uint32_t i, std::uint32_t times) {
-    const std::int64_t planned = options_.schedule->PlannedAt(batch.position(i));
-    if (planned < options_.opened_ns) {
-      report_.backfilled += times;
-    } else {
-      report_.lateness.Record(now_ns - planned, times);
+  std::array<std::int64_t, kRunLength> planned{};
+  behind_.store(now_ns - options_.schedule->PlannedAt(batch.position(from)),
+                std::memory_order_relaxed);
+  // Positions follow each other within a run.
+  for (std::uint32_t i = from; i < to;) {
+    const std::uint32_t n = std::min<std::uint32_t>(to - i, kRunLength - i % kRunLength);
+    options_.schedule->PlannedAt(batch.position(i), n, planned.data());
+    for (std::uint32_t k = 0; k < n; ++k) {
+      if (planned[k] < options_.opened_ns) {
+        ++report_.backfilled;
+      } else {
+        report_.lateness.Record(now_ns - planned[k]);
+      }
     }
-    return now_ns - planned;
-  };
-  behind_.store(late(from, 1), std::memory_order_relaxed);
-  std::uint32_t begin = from + 1;
-  for (std::uint32_t quarter = 1; quarter <= 4; ++quarter) {
-    const std::uint32_t end =
-        from + 1 + static_cast<std::uint32_t>(std::uint64_t{to - from - 1} * quarter / 4);
-    if (end > begin) late(begin + (end - begin) / 2, end - begin);
-    begin = end;
+    i += n;
   }
 }
 

@@ -4,9 +4,8 @@
 // Threads: Run() and the report belong to one thread; released() and behind_ns() may be read by
 // any. Ownership: stream, transport, deliveries, clock and flags outlive it.
 //
-// How late events are is sampled, not taken one by one: of each group released together the first
-// event (the latest of them), and for the others the middle one of each quarter, counted for its
-// quarter.
+// How late an event is goes from its planned instant to the moment before it is handed over, and is
+// taken of every event.
 
 #pragma once
 
@@ -19,6 +18,7 @@
 #include "generator/run/rate_log.h"
 #include "generator/run/run_clock.h"
 #include "generator/run/schedule.h"
+#include "generator/run/waiter.h"
 #include "generator/stream/stream.h"
 #include "transports/deliveries.h"
 #include "transports/transport.h"
@@ -28,6 +28,7 @@ namespace playload {
 struct SenderOptions {
   // The plan against the steady clock; none when nothing is waited for (virtual clock, rate max).
   std::optional<Schedule> schedule;
+  Pacing pacing = Pacing::kSleep;
   std::int64_t zero_ns = 0;  // the run's start on the clock, for the counts per second
   // Events planned before this instant were due before anybody could send them (`--start` in the
   // past): their lateness is not measured.
@@ -62,7 +63,8 @@ class Sender {
         transport_(transport),
         deliveries_(deliveries),
         clock_(clock),
-        options_(std::move(options)) {}
+        options_(std::move(options)),
+        waiter_(clock, options_.pacing, options_.zero_ns) {}
 
   // Sends until the stream ends, `stop` is set, the time is up or the destination is lost. Does not
   // flush. `hurry`: leave at once, without working out what the plan still asked for.
@@ -78,7 +80,7 @@ class Sender {
 
   Batch* NextBatch(const std::atomic<bool>& stop);
   Next SendBatch(const Batch& batch, const std::atomic<bool>& stop);
-  void WaitForDue(Position position, std::int64_t now_ns);
+  void WaitForDue(Position position, std::int64_t now_ns, double gap_ns);
   bool OfferAll(const Batch& batch, std::uint32_t to, const std::atomic<bool>& stop);
   void CountAccepted(const Batch& batch, std::uint32_t from, std::uint32_t to, std::int64_t now_ns);
   void MeasureLateness(const Batch& batch, std::uint32_t from, std::uint32_t to,
@@ -90,6 +92,7 @@ class Sender {
   Deliveries& deliveries_;
   RunClock& clock_;
   const SenderOptions options_;
+  Waiter waiter_;
   SenderReport report_;
   std::uint32_t at_ = 0;  // the first event of the batch that was not accepted yet
   std::int64_t last_idle_ns_ = 0;

@@ -19,6 +19,8 @@ namespace {
 constexpr std::int64_t kSummaryVersion = 1;
 constexpr double kNsPerMs = 1e6;
 constexpr double kNsPerSecond = 1e9;
+constexpr std::array<std::pair<const char*, double>, 5> kPercentiles = {
+    {{"p50", 50}, {"p90", 90}, {"p99", 99}, {"p99.9", 99.9}, {"p99.99", 99.99}}};
 
 double Seconds(std::int64_t ns) { return static_cast<double>(ns) / kNsPerSecond; }
 
@@ -35,7 +37,7 @@ bool Paced(const RunSpec& spec) { return spec.clock == Clock::kLive && !spec.rat
 std::string Milliseconds(std::int64_t ns) {
   std::array<char, 32> text{};
   const double ms = static_cast<double>(ns) / kNsPerMs;
-  std::snprintf(text.data(), text.size(), ms < 10 ? "%.2f ms" : "%.0f ms", ms);
+  std::snprintf(text.data(), text.size(), ms < 1 ? "%.3f ms" : ms < 10 ? "%.2f ms" : "%.0f ms", ms);
   return text.data();
 }
 
@@ -102,8 +104,6 @@ void WriteHistogram(JsonText& json, std::string_view key, const Histogram& histo
   json.Key(key);
   if (histogram.count() == 0) return json.Null();
   json.BeginObject();
-  constexpr std::array<std::pair<const char*, double>, 4> kPercentiles = {
-      {{"p50", 50}, {"p90", 90}, {"p99", 99}, {"p99.9", 99.9}}};
   for (const auto& [name, percent] : kPercentiles) {
     json.Key(name);
     json.Decimal(static_cast<double>(histogram.Percentile(percent)) / kNsPerMs, 4);
@@ -250,6 +250,16 @@ void WriteExpected(JsonText& json, const std::optional<Tally>& expected) {
   json.EndObject();
 }
 
+// "p50 0.03 ms, p90 0.06 ms, p99 0.07 ms, p99.9 0.12 ms, p99.99 0.88 ms, max 0.93 ms".
+std::string Lateness(const SenderReport& sender) {
+  std::string text;
+  for (const auto& [name, percent] : kPercentiles) {
+    const std::uint64_t ns = sender.lateness.Percentile(percent);
+    text += std::string(name) + " " + Milliseconds(static_cast<std::int64_t>(ns)) + ", ";
+  }
+  return text + "max " + Milliseconds(static_cast<std::int64_t>(sender.lateness.max()));
+}
+
 void AppendDestination(const RunSummary& summary, const DestinationSummary& destination,
                        std::string* text) {
   const LedgerEntry& ledger = destination.ledger;
@@ -258,13 +268,8 @@ void AppendDestination(const RunSummary& summary, const DestinationSummary& dest
   if (Paced(summary.spec)) {
     *text += "    rate       planned " + PerSecond(PlannedRate(summary, destination));
     *text += ", held " + PerSecond(AchievedRate(summary, destination));
-    if (sender.lateness.count() > 0) {
-      *text += "; 99 % within " +
-               Milliseconds(static_cast<std::int64_t>(sender.lateness.Percentile(99))) +
-               " of their instant, the latest " +
-               Milliseconds(static_cast<std::int64_t>(sender.lateness.max()));
-    }
     *text += "\n";
+    if (sender.lateness.count() > 0) *text += "    lateness   " + Lateness(sender) + "\n";
   } else {
     *text +=
         "    rate       " + PerSecond(AchievedRate(summary, destination)) + " (nothing paced)\n";
@@ -360,6 +365,8 @@ std::string SummaryJson(const RunSummary& summary) {
   json.Field("seed", spec.seed);
   json.Field("start", FormatInstant(spec.start_ns));
   json.Field("clock", ClockName(spec.clock));
+  json.Key("pacing");
+  Paced(spec) ? json.Value(PacingName(summary.pacing)) : json.Null();
   json.Field("shard", std::to_string(spec.shard) + "/" + std::to_string(spec.shards));
   json.Key("digest");
   if (summary.digest) {

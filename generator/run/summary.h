@@ -44,6 +44,7 @@ struct RunSummary {
   Status status;             // of the whole run
   std::int64_t zero_ns = 0;  // the run's start on the senders' clock
   std::uint64_t lanes = 1;   // of the whole stream: how many of its events are this shard's
+  Pacing pacing = Pacing::kSleep;
   std::vector<DestinationSummary> destinations;
   // What a correct pipeline makes of the events of the first destination, and their digest; unknown
   // when that would have had to be worked out again and nobody wanted to wait.

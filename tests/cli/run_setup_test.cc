@@ -49,6 +49,21 @@ TEST_CASE("Run's flags: rate and players change the scenario that the manifest w
   CHECK(again->plan[0].to_milli_rate == 2'500'000);
 }
 
+TEST_CASE("Run's flags: pacing is for runs that wait") {
+  CHECK(Good({"--to", "null"}).run.pacing == Pacing::kSleep);
+  CHECK(Good({"--to", "null", "--pacing", "spin"}).run.pacing == Pacing::kSpin);
+  CHECK(Refusal({"--to", "null", "--pacing", "spni"}) ==
+        "--pacing: 'spni' is neither sleep nor spin");
+  CHECK(Refusal({"--to", "null", "--pacing", "spin", "--rate", "max"}) ==
+        "--pacing: says how to wait for the instants of events, and --rate max plans none");
+  CHECK(Refusal({"--to", "null", "--pacing", "sleep", "--clock", "virtual", "--events", "5"}) ==
+        "--pacing: says how to wait for the instants of events, and --clock virtual never waits");
+  CHECK(Refusal({"--player", "player_1", "--events", "5", "--pacing", "spin"}) ==
+        "--pacing: has no meaning with --player, which prints without waiting");
+  // What the environment says for all runs may be of no use for this one.
+  CHECK(Good({"--to", "null", "--rate", "max"}, {"PLAYLOAD_PACING=spin"}).run.spec.rate_max);
+}
+
 TEST_CASE("Run's flags: duration and events end the stream, whichever comes first") {
   CHECK(Good({"--to", "null", "--rate", "1k", "--duration", "2s"}).run.spec.end == 2'000);
   CHECK(Good({"--to", "null", "--events", "5k"}).run.spec.end == 5'000);

@@ -2,6 +2,7 @@
 
 #include <doctest/doctest.h>
 
+#include <array>
 #include <cstdint>
 #include <vector>
 
@@ -60,6 +61,49 @@ TEST_CASE("Plan: in ramps and over stages instants never go backwards and invert
   }
   for (const Position n : {1'529'999ULL, 1'530'000ULL, 1'530'001ULL, 2'029'999ULL, 2'030'000ULL}) {
     CheckInverse(plan, n);
+  }
+}
+
+// PlannedAt() of many is PlannedAt() of each.
+void CheckMany(const Plan& plan, Position first, std::int64_t allowed_ns) {
+  CAPTURE(first);
+  std::array<std::int64_t, kRunLength> many{};
+  for (const std::uint32_t n : {1u, 2u, 15u, kRunLength}) {
+    plan.PlannedAt(first, n, many.data());
+    for (std::uint32_t i = 0; i < n; ++i) {
+      const std::int64_t one = plan.PlannedAt(first + i);
+      REQUIRE(many[i] <= one + allowed_ns);
+      REQUIRE(many[i] >= one - allowed_ns);
+    }
+  }
+}
+
+TEST_CASE("Plan: the instants of many events at once are those of each") {
+  for (const std::int64_t rate :
+       {1LL, 3LL, 7'000LL, 999'983LL, 20'000'000LL, 999'999'999LL, 1'000'000'000'000LL}) {
+    CAPTURE(rate);
+    const Plan plan = Constant(rate);
+    for (Position first = 0; first < 2'000'000; first += 9'973) CheckMany(plan, first, 0);
+    CheckMany(plan, Position{1} << 55, 0);  // at the slow rates: never
+  }
+}
+
+TEST_CASE("Plan: the instants of many events at once are exact where stages meet, near in a ramp") {
+  const Plan plan({{1'000'000, 50'000'000, 60 * kSecond},
+                   {50'000'000, 50'000'000, 10 * kSecond},
+                   {2'000'000, 2'000'000, 7 * kSecond},
+                   {5'000'000, 5'000'000, 0}});
+  const Position ramp = plan.DueBefore(60 * kSecond);
+  const Position high = plan.DueBefore(70 * kSecond);
+  const Position low = plan.DueBefore(77 * kSecond);
+  for (Position n = 0; n < 40; ++n) {
+    CheckMany(plan, ramp - 20 + n, n < 5 ? 100 : 0);
+    CheckMany(plan, high - 20 + n, 0);
+    CheckMany(plan, low - 20 + n, 0);
+  }
+  // Straight for 16 events: a thousandth of their gap off where the ramp is slow, less further up.
+  for (Position first = 0; first + kRunLength < ramp; first += 997) {
+    CheckMany(plan, first, first < 10'000 ? 30'000 : 400);
   }
 }
 

@@ -1,5 +1,5 @@
-// A clock that only moves when somebody waits, a destination that can be corked, and a folder that
-// goes away.
+// A clock that only moves when somebody waits (or looks at it, where told), a destination that can
+// be corked, and a folder that goes away.
 
 #pragma once
 
@@ -20,16 +20,33 @@ namespace playload::test {
 class FakeClock final : public RunClock {
  public:
   explicit FakeClock(std::int64_t now) : now_(now) {}
-  std::int64_t Now() override { return now_; }
-  void WaitUntil(std::int64_t instant_ns) override { now_ = std::max(now_, instant_ns) + slack_; }
+  std::int64_t Now() override { return now_ += look_; }
+  void WaitUntil(std::int64_t instant_ns) override {
+    waits.push_back({now_, instant_ns});
+    now_ = std::max(now_, instant_ns) + slack_;
+    cpu_ += cost_;
+  }
+  std::int64_t CpuNow() override { return cpu_; }
+
+  struct Wait {
+    std::int64_t at_ns, until_ns;
+  };
+  std::vector<Wait> waits;  // that were asked for
 
   void Advance(std::int64_t ns) { now_ += ns; }
   // What every wait takes too long.
   void set_slack(std::int64_t ns) { slack_ = ns; }
+  // What every wait costs.
+  void set_cost(std::int64_t ns) { cost_ = ns; }
+  // What looking at it takes. REQUIRED where it is spun on.
+  void set_look(std::int64_t ns) { look_ = ns; }
 
  private:
   std::int64_t now_;
   std::int64_t slack_ = 0;
+  std::int64_t cost_ = 3'000;
+  std::int64_t look_ = 0;
+  std::int64_t cpu_ = 0;
 };
 
 // Takes what `room` says, and remembers when each event came.
@@ -56,9 +73,10 @@ class FakeTransport final : public Transport {
                                     std::uint32_t to) override {
     if (!lost.ok()) return 0;
     const std::uint32_t take = room ? std::min(room(to - from), to - from) : to - from;
+    const std::int64_t now = clock_.Now();
     for (std::uint32_t i = from; i < from + take; ++i) {
-      taken.push_back({batch.position(i), batch.events[i].kind, clock_.Now()});
-      deliveries_.Acked(batch.events[i].kind, batch.position(i), clock_.Now(), clock_.Now());
+      taken.push_back({batch.position(i), batch.events[i].kind, now});
+      deliveries_.Acked(batch.events[i].kind, batch.position(i), now, now);
     }
     return take;
   }

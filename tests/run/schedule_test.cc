@@ -2,6 +2,8 @@
 
 #include <doctest/doctest.h>
 
+#include <array>
+
 #include "generator/run/rate_log.h"
 
 namespace playload {
@@ -62,31 +64,33 @@ TEST_CASE("Schedule: nothing is due before the run's start") {
   CHECK(schedule.DueIn(batch, 0, kZero + 1) == 1);
 }
 
-// At the wake-up the event is due, and no wake-up is sooner than a tick after the last.
-TEST_CASE("Schedule: a wake-up is at the next event or the next tick, whichever is later") {
-  for (const std::int64_t rate : {500'000, 2'000'000, 20'000'000, 1'500'000'000}) {
-    const Schedule schedule(Plan({{rate, rate, 0}}), kZero);
-    for (Position next = 1; next < 2'000; next += 37) {
-      const std::int64_t planned = schedule.PlannedAt(next);
-      for (const std::int64_t before : {1, 1'000, 400'000, 3'000'000}) {
-        const std::int64_t now = planned - before;
-        if (now < kZero) continue;
-        const std::int64_t wake = schedule.WakeAt(next, now);
-        CAPTURE(rate);
-        CAPTURE(next);
-        CHECK(wake > now);
-        CHECK(schedule.DueBefore(wake) > next);
-        CHECK(wake <= std::max(planned + 1, now + Schedule::kTickNs));
-        const bool on_tick = (wake - kZero) % Schedule::kTickNs == 0;
-        CHECK((on_tick || wake == planned + 1));
-      }
+TEST_CASE("Schedule: an event is due from the instant after its planned one") {
+  const Schedule schedule(Plan({{20'000'000, 20'000'000, 0}}), kZero);
+  for (const Position n : {0u, 1u, 77u}) {
+    CHECK(schedule.DueAt(n) == schedule.PlannedAt(n) + 1);
+    CHECK(schedule.DueBefore(schedule.DueAt(n)) == n + 1);
+  }
+  const Schedule never(Plan({{1, 1, 0}}), kZero);
+  CHECK(never.DueAt(Position{1} << 58) == Plan::kNever);
+}
+
+TEST_CASE("Schedule: planned instants of many events are those of each, on the run's clock") {
+  const Schedule schedule(Plan({{999'983, 999'983, 0}}), kZero);
+  std::array<std::int64_t, kRunLength> planned{};
+  for (Position first = 0; first < 1'000'000'000; first += 12'345'677) {
+    schedule.PlannedAt(first, kRunLength, planned.data());
+    for (std::uint32_t i = 0; i < kRunLength; ++i) {
+      REQUIRE(planned[i] == schedule.PlannedAt(first + i));
     }
   }
 }
 
-TEST_CASE("Schedule: before the start the wake-up is the first event's") {
-  const Schedule schedule(Plan({{1'000, 1'000, 0}}), kZero);
-  CHECK(schedule.WakeAt(0, kZero - 7'000'000'000) == kZero + 1);
+TEST_CASE("Schedule: the gap of a batch is its time divided by its gaps") {
+  const Schedule schedule(Plan({{20'000'000, 20'000'000, 0}}), kZero);
+  CHECK(schedule.GapNs(BatchOf(161, 0, 16)) == 50'000);
+  CHECK(schedule.GapNs(BatchOf(1, 0, 16)) == 0);
+  // Of every second run: the gap of a shard.
+  CHECK(schedule.GapNs(BatchOf(1'601, 0, 32)) == doctest::Approx(100'000).epsilon(0.01));
 }
 
 TEST_CASE("RateLog: neighbours are joined when a run gets long, and nothing is lost") {

@@ -118,6 +118,9 @@ TEST_CASE("Summary: every field that others read is there") {
   CHECK(json.Decimal("/latency_ms/from_plan/p99.9") == doctest::Approx(5.0).epsilon(0.01));
   CHECK(json.Null("/latency_ms/from_send"));
   CHECK(json.Decimal("/lateness_ms/max") == doctest::Approx(2.0).epsilon(0.01));
+  CHECK(json.Decimal("/lateness_ms/p99.9") == doctest::Approx(0.3).epsilon(0.01));
+  CHECK(json.Decimal("/lateness_ms/p99.99") == doctest::Approx(2.0).epsilon(0.01));
+  CHECK(json.Text("/pacing") == "sleep");
   CHECK(json.Number("/counters/queue_full_ns") == 17);
   CHECK(json.Number("/reasons/Local: Message timed out") == 10);
   CHECK(!json.Flag("/bottleneck/playload"));
