@@ -11,6 +11,7 @@
 #include <rapidjson/stringbuffer.h>
 #include <rapidjson/writer.h>
 
+#include <algorithm>
 #include <cstdint>
 #include <cstdlib>
 #include <iostream>
@@ -54,14 +55,20 @@ void BM_Simulate(benchmark::State& state) {
   const RunSpec spec = Steady(static_cast<std::uint64_t>(state.range(0)));
   const Model model(spec.scenario, spec.seed);
   Lanes lanes(model);
-  std::vector<Record> records(kSlice);
+  // As many lanes together as the stream takes.
+  const std::uint64_t together = std::min<std::uint64_t>(Lanes::kTogether, model.lanes());
+  std::vector<Record> records(together * kSlice);
   std::uint64_t lane = 0;
   for (auto _ : state) {
-    lanes.Simulate(lane, records.data(), kSlice);
+    Lanes::Slice slices[Lanes::kTogether];
+    for (std::uint64_t n = 0; n < together; ++n) {
+      slices[n] = {(lane + n) % model.lanes(), &records[n * kSlice], kSlice};
+    }
+    lanes.Simulate(slices, together);
     benchmark::DoNotOptimize(records.data());
-    lane = (lane + 1) % model.lanes();
+    lane = (lane + together) % model.lanes();
   }
-  state.SetItemsProcessed(state.iterations() * kSlice);
+  state.SetItemsProcessed(state.iterations() * static_cast<std::int64_t>(together * kSlice));
 }
 BENCHMARK(BM_Simulate)->ArgName("players")->Arg(10'000)->Arg(1'000'000);
 

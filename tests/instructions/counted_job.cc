@@ -9,6 +9,7 @@
 // EVENTS is a multiple of kUnit. What is prepared before the first event does not depend on it, so
 // the difference of two lengths is what the events cost.
 
+#include <algorithm>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
@@ -48,11 +49,16 @@ RunSpec Spec(std::uint64_t events) {
   return spec;
 }
 
-// Lane after lane, a slice each, as a tile of the stream.
-void Simulate(const Model& model, Lanes& lanes, std::uint64_t from, std::uint64_t slices,
-              Record* records, std::size_t stride) {
-  for (std::uint64_t n = from; n < from + slices; ++n, records += stride) {
-    lanes.Simulate(n % model.lanes(), records, kSlice);
+// A slice of each lane in turn, several lanes together, as a tile of the stream is made.
+void Simulate(const Model& model, Lanes& lanes, std::uint64_t count, Record* records) {
+  const std::uint64_t together = std::min<std::uint64_t>(Lanes::kTogether, model.lanes());
+  for (std::uint64_t made = 0; made < count;) {
+    Lanes::Slice slices[Lanes::kTogether];
+    std::size_t n = 0;
+    for (; n < together && made < count; ++n, ++made) {
+      slices[n] = {made % model.lanes(), records + made * kSlice, kSlice};
+    }
+    lanes.Simulate(slices, n);
   }
 }
 
@@ -60,8 +66,12 @@ int CountSimulate(std::uint64_t events) {
   const RunSpec spec = Spec(events);
   const Model model(spec.scenario, spec.seed);
   Lanes lanes(model);
-  std::vector<Record> records(kSlice);
-  Simulate(model, lanes, 0, events / kSlice, records.data(), 0);
+  // Nobody reads them: each round of the lanes writes over the one before it.
+  const std::uint64_t round = std::min<std::uint64_t>(model.lanes(), events / kSlice);
+  std::vector<Record> records(round * kSlice);
+  for (std::uint64_t slice = 0; slice < events / kSlice; slice += round) {
+    Simulate(model, lanes, round, records.data());
+  }
   return 0;
 }
 
@@ -72,7 +82,7 @@ int CountEncode(std::uint64_t events) {
   const DataflowEncoder encoder(model, EncoderOptionsOf(spec));
   Lanes lanes(model);
   std::vector<Record> records(kUnit);
-  Simulate(model, lanes, 0, kUnit / kSlice, records.data(), kSlice);
+  Simulate(model, lanes, kUnit / kSlice, records.data());
   TimestampCursor time(plan, kStart, TimestampForm::kSeconds);
   std::vector<char> buffer(kBatchEvents * kMaxLine + kSlack);
   for (std::uint64_t n = 0; n < events; n += kBatchEvents) {
