@@ -118,6 +118,13 @@ Result<Caused> Expectation::Observe(const StreamEvent& event) {
 Status Expectation::Tell(const StreamEvent& event, Arrival arrival, OutputMatcher* matcher) {
   if (arrival == Arrival::kNever) return {};
   const bool certain = arrival == Arrival::kCertain;
+  if (event.kind == Kind::kPlayer) [[likely]] {
+    const std::optional<std::uint64_t> player = players_.Number(event.key);
+    if (!player) return Unreadable(event);
+    oracle_.PlayerEvent();
+    matcher->ExpectSummary(*player, certain);
+    return {};
+  }
   if (!certain && event.kind == Kind::kPurchase) {
     const std::optional<PurchaseLine> line = ReadPurchaseLine(event.value, players_);
     if (!line) return Unreadable(event);
@@ -128,9 +135,7 @@ Status Expectation::Tell(const StreamEvent& event, Arrival arrival, OutputMatche
   if (!caused) return caused.error();
   switch (caused->what) {
     case Caused::What::kNothing:
-      break;
     case Caused::What::kSummary:
-      matcher->ExpectSummary(caused->player, certain);
       break;
     case Caused::What::kPurchase:
       matcher->ExpectPurchase(caused->facts, caused->outputs);

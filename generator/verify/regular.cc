@@ -1,6 +1,5 @@
 #include "generator/verify/regular.h"
 
-#include <bit>
 #include <charconv>
 #include <cmath>
 #include <cstring>
@@ -12,44 +11,11 @@ namespace playload {
 
 namespace {
 
-static_assert(std::endian::native == std::endian::little);
-
 constexpr std::string_view kSummaryTail = R"(","event_count":1})";
 constexpr std::string_view kSummaryLineTail = R"(","event_count":1}})";
 constexpr std::size_t kQuotedId = std::string_view(R"({"player_id":")").size();
 
-constexpr std::uint64_t kOnes = 0x0101010101010101u;
-
-std::uint64_t Load(const char* at) {
-  std::uint64_t word = 0;
-  std::memcpy(&word, at, sizeof(word));
-  return word;
-}
-
 bool Same(const char* a, std::string_view b) { return std::memcmp(a, b.data(), b.size()) == 0; }
-
-// A decimal of 1 to 19 digits without a leading zero. Eight digits at a time by multiplications.
-// REQUIRES: eight bytes can be read before the end of `text`.
-std::optional<std::uint64_t> Decimal(std::string_view text) {
-  const std::size_t size = text.size();
-  if (size == 0 || size > 19 || (text[0] == '0' && size > 1)) return std::nullopt;
-  if (size > 8) [[unlikely]] {
-    std::uint64_t number = 0;
-    for (const char c : text) {
-      if (c < '0' || c > '9') return std::nullopt;
-      number = number * 10 + static_cast<std::uint64_t>(c - '0');
-    }
-    return number;
-  }
-  // The digits are the word's highest bytes; zeros take the place of what stands before them.
-  const unsigned before = static_cast<unsigned>(8 - size) * 8;
-  std::uint64_t word = (Load(text.data() + size - 8) ^ kOnes * '0') >> before << before;
-  if (((word | (word + kOnes * (0x80 - 10))) & kOnes * 0x80) != 0) return std::nullopt;
-  word = word * 10 + (word >> 8);  // pairs of digits in every other byte
-  return ((word & 0x000000FF000000FFu) * 0x000F424000000064u +
-          (word >> 16 & 0x000000FF000000FFu) * 0x0000271000000001u) >>
-         32;
-}
 
 }  // namespace
 
@@ -195,7 +161,7 @@ std::optional<std::uint64_t> RegularReader::Summary(std::optional<std::string_vi
   if (key && *key != value.substr(kQuotedId, player_.head().size() + digits.size())) {
     return std::nullopt;
   }
-  return Decimal(digits);
+  return ReadDecimal(digits, value_head_.size());
 }
 
 std::optional<std::uint64_t> RegularReader::SummaryLine(std::string_view line) const {
@@ -209,7 +175,7 @@ std::optional<std::uint64_t> RegularReader::SummaryLine(std::string_view line) c
       !Same(second + length, kSummaryLineTail) || !Same(first, {second, length})) {
     return std::nullopt;
   }
-  return Decimal({second, length});
+  return ReadDecimal({second, length}, line_middle_.size());
 }
 
 bool RegularReader::Read(OutputKind output, std::optional<std::string_view> key,

@@ -48,8 +48,8 @@ constexpr std::size_t kMostSummaryBytes = std::size_t{64} << 20;
 // A run that is over, as one of its destinations got it.
 struct FinishedRun {
   RunSpec spec;
-  StreamWalker walker;             // its lines, for those who need all of them
-  std::shared_ptr<Replay> replay;  // the same as records
+  StreamWalker walker;                   // its lines, for those who need all of them
+  std::shared_ptr<const Replay> replay;  // the same as records
   Arrivals arrivals;
   LedgerEntry ledger;
 };
@@ -89,8 +89,8 @@ Result<FinishedRun> LoadPolled(const std::string& run_dir, const Manifest& manif
   FinishedRun run;
   run.spec = manifest.spec;
   run.walker = WalkPolled(manifest.spec, *server.polled, threads);
-  run.replay =
-      std::make_shared<Replay>(manifest.spec, std::vector<std::int64_t>(), server.polled, threads);
+  run.replay = std::make_shared<const Replay>(manifest.spec, std::vector<std::int64_t>(),
+                                              server.polled, threads);
   run.ledger.to = server.to;
   run.ledger.topics = server.topics;
   run.ledger.generated = run.ledger.fates[0] = *server.polled;
@@ -119,7 +119,7 @@ Result<FinishedRun> LoadRun(const std::string& run_dir, const FedBy& fed_by, int
   }
   FinishedRun run;
   run.spec = *spec;
-  run.replay = std::make_shared<Replay>(*spec, stamps, std::nullopt, threads);
+  run.replay = std::make_shared<const Replay>(*spec, stamps, std::nullopt, threads);
   run.walker = WalkRun(std::move(*spec), std::move(stamps), threads);
   run.ledger = std::move((*ledger)[destination]);
   run.arrivals = Arrivals(run.ledger);
@@ -494,7 +494,10 @@ class Verifier {
     Position events = 0;
     Status walked = run_.walker([&](const StreamEvent& event) {
       const Arrival arrival = run_.arrivals.Of(event);
-      if (!outputs_.empty()) failed = expectation.Tell(event, arrival, outputs_matcher_.get());
+      if (!outputs_.empty()) {
+        Status told = expectation.Tell(event, arrival, outputs_matcher_.get());
+        if (!told.ok()) failed = std::move(told);
+      }
       inputs_matcher_->Expect(event, arrival);
       if (failed.ok() && ++events % kPollEvery == 0) failed = PollBetween();
       return failed.ok();
@@ -535,9 +538,7 @@ class Verifier {
 
   Status WaitForRest() {
     if (options_.from.substr(0, 5) == "file:") {
-      Status read;
-      while (read.ok() && !collector_->at_end()) read = Poll(milliseconds(0));
-      return read;
+      return PollUntil("the ends of the files", [this] { return collector_->at_end(); });
     }
     std::uint64_t judged_at = ~std::uint64_t{0};  // collected_ when it was last found incomplete
     const milliseconds grace = std::min(kGrace, options_.timeout);

@@ -35,6 +35,32 @@ TEST_CASE("IdForm: numbers of ids that are written exactly so") {
   CHECK(plain.Number("player_0") == 0);
 }
 
+// Every length, at the very beginning of an allocation and with something in front of it.
+TEST_CASE("ReadDecimal: the number that the digits say, whatever stands before them") {
+  const std::vector<char> alone = {'7'};
+  CHECK(ReadDecimal({alone.data(), 1}, 0) == 7);
+  std::uint64_t number = 0;
+  for (const char digit : std::string("9876543210123456789")) {
+    number = number * 10 + static_cast<std::uint64_t>(digit - '0');
+    for (const std::string before :
+         {"", "x", "-------", "99999999", "trans_", "\xff\xff\xff\xff/:\x01"}) {
+      const std::string text = before + std::to_string(number);
+      const std::vector<char> exact(text.begin(), text.end());
+      const std::string_view digits(exact.data() + before.size(), exact.size() - before.size());
+      CHECK(ReadDecimal(digits, before.size()) == number);
+      for (std::size_t i = 0; i < digits.size(); ++i) {
+        for (const char wrong : {'/', ':', ' ', '\xb1', '\0'}) {
+          std::vector<char> other = exact;
+          other[before.size() + i] = wrong;
+          CHECK_FALSE(ReadDecimal({other.data() + before.size(), digits.size()}, before.size())
+                          .has_value());
+        }
+      }
+    }
+  }
+  CHECK(IdForm("trans", "").Number("trans_7") == 7);
+}
+
 TEST_CASE("IdForm: foreign ids are those of a run with another prefix") {
   const IdForm plain("player", "");
   const IdForm prefixed("player", "ab");
