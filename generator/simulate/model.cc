@@ -14,15 +14,16 @@ namespace {
 constexpr std::uint32_t kMassOne = 1u << 28;
 constexpr std::uint32_t kCellOne = kMassOne / kCells;  // 2^24
 
-// In a lane of 8,192 players some 250 are online and 8 have their turn in a tick: turns of one tick
-// do not depend on each other, so the processor works on several at once. Lanes of 1,024 took 29 ns
-// an event. A small population is still spread over four to eight lanes, so that threads and shards
-// have something to share; over no more, so that even a short run gets somewhere in each.
-constexpr std::uint32_t kMostLanePlayers = 8'192;
+// Lanes of some 8,192 players, all of nearly the same size, as each makes as many events; eight of
+// a small population, so that threads and shards have something to share, but no more, so that even
+// a short run gets somewhere in each. In fours, as they are simulated.
+constexpr std::uint64_t kMostLanePlayers = 8'192;
+constexpr std::uint64_t kLeastLanePlayers = 64;
+constexpr std::uint64_t kFewLanes = 8;
 std::uint32_t LanePlayers(std::uint64_t players) {
-  std::uint32_t size = 64;
-  while (size < kMostLanePlayers && std::uint64_t{size} * 2 * 4 <= players) size *= 2;
-  return size;
+  const std::uint64_t least = (players + kMostLanePlayers - 1) / kMostLanePlayers;
+  const std::uint64_t lanes = std::max((least + 3) / 4 * 4, kFewLanes);
+  return static_cast<std::uint32_t>(std::max((players + lanes - 1) / lanes, kLeastLanePlayers));
 }
 
 std::uint32_t ShareOf32(std::int64_t parts) {
@@ -213,7 +214,8 @@ Model::Model(const Scenario& scenario, std::uint64_t seed)
               4294967296.0;
   }
   online_per_lane_ = online * lane_players_;
-  full_online = static_cast<int>(std::lround(2 * online * players_per_server)) + 4;
+  const std::uint32_t on_server = std::min(players_per_server, lane_players_);
+  full_online = static_cast<int>(std::lround(2 * online * on_server)) + 4;
   rows = row_store_.data();
   dwells = dwell_store_.data();
 }

@@ -47,8 +47,8 @@ AliasRow MakeAliasRow(const std::vector<AliasOutcome>& outcomes);
 // The masses that MakeAliasRow realises, parts of 2^28, in the order of `outcomes`.
 std::vector<std::uint32_t> AliasMasses(const std::vector<std::int64_t>& parts);
 
-// Quantiles of a dwell at i/256 (the ends at 2^-16 and 1 - 2^-13), in 2^(16 - down) parts of a tick,
-// so that the largest needs 16 bits; a draw interpolates. In half the bytes the tables of all
+// Quantiles of a dwell at i/256 (the ends at 2^-16 and 1 - 2^-13), in 2^(16 - down) parts of a
+// tick, so that the largest needs 16 bits; a draw interpolates. In half the bytes the tables of all
 // personas stay in the first-level cache: 3 ns an event.
 struct DwellTable {
   std::uint16_t quantile[257];
@@ -98,7 +98,7 @@ class Model {
 
   // Lanes.
   [[nodiscard]] std::uint64_t players() const { return players_; }
-  [[nodiscard]] std::uint32_t lane_players() const { return lane_players_; }  // a power of two
+  [[nodiscard]] std::uint32_t lane_players() const { return lane_players_; }
   [[nodiscard]] std::uint64_t lanes() const { return lanes_; }
   [[nodiscard]] std::uint32_t servers_per_lane() const { return servers_per_lane_; }
   // Players of a full lane that are online on average.

@@ -1,6 +1,7 @@
 #include "generator/stream/stream.h"
 
 #include <algorithm>
+#include <bit>
 #include <condition_variable>
 #include <cstring>
 #include <deque>
@@ -94,10 +95,13 @@ struct Stream::Impl {
         layout(model.lanes(), run_spec.shard, run_spec.shards, run_spec.end),
         encoder(model, EncoderOptionsOf(run_spec)),
         lanes(model),
-        slots(Slots(run_spec, stream_options.threads)) {}
+        slots(Slots(run_spec, stream_options.threads)),
+        reader_helps(!Paced(run_spec)),
+        reader_time(plan, run_spec.start_ns, run_spec.timestamp_form) {}
 
   Status Start();
   void Work();
+  bool DoPiece(std::unique_lock<std::mutex>& lock, TimestampCursor& time);  // mutex held
   void SimulateLanes(std::uint64_t from, std::uint64_t to);
   void Encode(std::uint64_t number, Slot* slot, TimestampCursor& time);
   void LeaveSnapshot(std::unique_lock<std::mutex>& lock);
@@ -136,9 +140,35 @@ struct Stream::Impl {
   std::vector<std::thread> threads;
 
   // Reader's.
+  const bool reader_helps;
+  TimestampCursor reader_time;
   Tally tally;
   std::uint64_t digest = 0;
 };
+
+// What a correct pipeline must put out for a run, and the digest over its records.
+std::uint64_t Observe(const Record* records, std::uint32_t count, Position first, Tally* tally) {
+  std::uint64_t sum = 0;
+  std::uint32_t rare = 0;  // bit n: record n is no player event
+  for (std::uint32_t n = 0; n < count; ++n) {
+    std::uint64_t words[2];
+    std::memcpy(words, &records[n], sizeof(words));
+    sum += Fold(words[0] ^ ((first + n) * 0x9E3779B97F4A7C15u),
+                words[1] ^ 0xD6E8FEB86659FD93u ^ (first + n));
+    rare |= std::uint32_t{records[n].action >= Action::kPurchase} << n;
+  }
+  for (; rare != 0; rare &= rare - 1) {
+    const Record& record = records[std::countr_zero(rare)];
+    if (record.action == Action::kServerMetric) {
+      tally->server_alerts += ServerAlert(record.a, record.b) ? 1 : 0;
+      continue;
+    }
+    const auto alert = static_cast<FraudAlert>(record.flags >> Record::kAlertShift & 3);
+    tally->fraud_frequent += alert == FraudAlert::kFrequent ? 1 : 0;
+    tally->fraud_multi += alert == FraudAlert::kMulti ? 1 : 0;
+  }
+  return sum;
+}
 
 DataflowEncoder::Options EncoderOptionsOf(const RunSpec& spec) {
   DataflowEncoder::Options options;
@@ -178,8 +208,9 @@ Status Stream::Impl::Start() {
     if (options.index) batch.events.resize(kBatchEvents);
   }
   NextTile();
-  threads.reserve(static_cast<std::size_t>(options.threads));
-  for (int i = 0; i < options.threads; ++i) threads.emplace_back([this] { Work(); });
+  const int workers = options.threads - (reader_helps ? 1 : 0);
+  threads.reserve(static_cast<std::size_t>(workers));
+  for (int i = 0; i < workers; ++i) threads.emplace_back([this] { Work(); });
   return {};
 }
 
@@ -198,56 +229,66 @@ void Stream::Impl::NextTile() {
     runs = std::min(runs, tile.size() / kRunLength / kBatchRuns * kBatchRuns);
   } else {
     // Small at first, so that the first event comes soon.
-    runs = std::min(runs, grown);
+    grown = std::min(grown, runs);
+    runs = grown;
     grown *= 4;
   }
   runs = std::min(std::max(runs, kBatchRuns), layout.runs() - tile_begin);
   tile_end = tile_begin + runs;
   tile_lanes = std::min(layout.lanes(), runs);
   stride = (runs + layout.lanes() - 1) / layout.lanes() * kRunLength;
-  claim = std::max<std::uint64_t>(1, 2'048 / stride);
+  claim = RoundUp(std::max<std::uint64_t>(1, 2'048 / stride), Lanes::kTogether);
   phase = Phase::kSimulate;
   next_lane = 0;
   work.notify_all();
+  ready.notify_one();  // a reader who helps
 }
 
 void Stream::Impl::Work() {
   TimestampCursor time(plan, spec.start_ns, spec.timestamp_form);
   std::unique_lock lock(mutex);
   while (!stop && !ended) {
-    if (phase == Phase::kSimulate && next_lane < tile_lanes) {
-      const std::uint64_t from = next_lane;
-      const std::uint64_t to = next_lane = std::min(tile_lanes, from + claim);
-      ++active;
-      lock.unlock();
-      SimulateLanes(from, to);
-      lock.lock();
-      --active;
-      if (next_lane == tile_lanes && active == 0) {
-        phase = Phase::kEncode;
-        work.notify_all();
-      }
-    } else if (phase == Phase::kEncode && next_batch * kBatchRuns < tile_end &&
-               next_batch < recycled + slots.size()) {
-      const std::uint64_t number = next_batch++;
-      Slot& slot = slots[number % slots.size()];
-      // Stamps are taken in the order of the batches, so they never go backwards.
-      if (options.stamps != nullptr) slot.batch.stamp_ns = options.stamps->At(number);
-      ++active;
-      lock.unlock();
-      Encode(number, &slot, time);
-      lock.lock();
-      --active;
-      slot.ready = true;
-      ready.notify_one();
-      if (next_batch * kBatchRuns >= tile_end && active == 0) {
-        if (options.snapshots != nullptr) LeaveSnapshot(lock);
-        NextTile();
-      }
-    } else {
-      work.wait(lock);
-    }
+    if (!DoPiece(lock, time)) work.wait(lock);
   }
+}
+
+// Claims a piece of work and does it, without the mutex meanwhile. False: there is none to claim.
+bool Stream::Impl::DoPiece(std::unique_lock<std::mutex>& lock, TimestampCursor& time) {
+  if (phase == Phase::kSimulate && next_lane < tile_lanes) {
+    const std::uint64_t from = next_lane;
+    const std::uint64_t to = next_lane = std::min(tile_lanes, from + claim);
+    ++active;
+    lock.unlock();
+    SimulateLanes(from, to);
+    lock.lock();
+    --active;
+    if (next_lane == tile_lanes && active == 0) {
+      phase = Phase::kEncode;
+      work.notify_all();
+      ready.notify_one();
+    }
+    return true;
+  }
+  if (phase == Phase::kEncode && next_batch * kBatchRuns < tile_end &&
+      next_batch < recycled + slots.size()) {
+    const std::uint64_t number = next_batch++;
+    Slot& slot = slots[number % slots.size()];
+    // Stamps are taken in the order of the batches, so they never go backwards.
+    if (options.stamps != nullptr) slot.batch.stamp_ns = options.stamps->At(number);
+    ++active;
+    lock.unlock();
+    Encode(number, &slot, time);
+    lock.lock();
+    --active;
+    slot.ready = true;
+    ready.notify_one();
+    if (next_batch * kBatchRuns >= tile_end && active == 0) {
+      if (options.snapshots != nullptr) LeaveSnapshot(lock);
+      NextTile();
+    }
+    return true;
+  }
+  return false;
 }
 
 // Between two tiles: nothing can be claimed until the next one is there, so the lanes stand still
@@ -261,10 +302,15 @@ void Stream::Impl::LeaveSnapshot(std::unique_lock<std::mutex>& lock) {
 
 void Stream::Impl::SimulateLanes(std::uint64_t from, std::uint64_t to) {
   const std::uint64_t runs = tile_end - tile_begin;
-  for (std::uint64_t rel = from; rel < to; ++rel) {
-    const std::uint64_t lane_runs = (runs - rel + layout.lanes() - 1) / layout.lanes();
-    lanes.Simulate(layout.LaneOf(tile_begin + rel), &tile[rel * stride],
-                   static_cast<std::uint32_t>(lane_runs * kRunLength));
+  for (std::uint64_t rel = from; rel < to;) {
+    Lanes::Slice slices[Lanes::kTogether];
+    std::size_t together = 0;
+    for (; together < Lanes::kTogether && rel < to; ++rel) {
+      const std::uint64_t lane_runs = (runs - rel + layout.lanes() - 1) / layout.lanes();
+      slices[together++] = {layout.LaneOf(tile_begin + rel), &tile[rel * stride],
+                            static_cast<std::uint32_t>(lane_runs * kRunLength)};
+    }
+    lanes.Simulate(slices, together);
   }
 }
 
@@ -309,21 +355,7 @@ void Stream::Impl::Encode(std::uint64_t number, Slot* slot, TimestampCursor& tim
     } else {
       encoder.EncodeRun(records, count, run.lane, run.first, time, options.by_kind, &out);
     }
-    for (std::uint32_t n = 0; n < count; ++n) {
-      std::uint64_t words[2];
-      std::memcpy(words, &records[n], sizeof(words));
-      sum += Fold(words[0] ^ ((run.first + n) * 0x9E3779B97F4A7C15u),
-                  words[1] ^ 0xD6E8FEB86659FD93u ^ (run.first + n));
-      if (records[n].action >= Action::kPurchase) [[unlikely]] {
-        if (records[n].action == Action::kServerMetric) {
-          if (ServerAlert(records[n].a, records[n].b)) ++tally_now.server_alerts;
-        } else {
-          const auto alert = static_cast<FraudAlert>(records[n].flags >> Record::kAlertShift & 3);
-          if (alert == FraudAlert::kFrequent) ++tally_now.fraud_frequent;
-          if (alert == FraudAlert::kMulti) ++tally_now.fraud_multi;
-        }
-      }
-    }
+    sum += Observe(records, count, run.first, &tally_now);
     total += count;
   }
   batch.count = total;
@@ -363,7 +395,7 @@ Batch* Stream::Next() {
   for (;;) {
     if (Batch* batch = impl_->Take()) return batch;
     if (impl_->stop || impl_->ended) return nullptr;
-    impl_->ready.wait(lock);
+    if (!impl_->reader_helps || !impl_->DoPiece(lock, impl_->reader_time)) impl_->ready.wait(lock);
   }
 }
 

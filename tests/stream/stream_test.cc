@@ -94,7 +94,7 @@ TEST_CASE("Stream: the union of the shards is the single run; digests and tallie
     CHECK(tally.player_events == whole.tally.player_events);
     CHECK(tally.fraud_multi == whole.tally.fraud_multi);
     CHECK(tally.server_alerts == whole.tally.server_alerts);
-    CHECK(empty == (shards == 40 ? 40 - 6 : 0));  // 3,000 players are 6 lanes of 512
+    CHECK(empty == (shards == 40 ? 40 - 8 : 0));  // 3,000 players are 8 lanes of 375
   }
 }
 
