@@ -129,6 +129,34 @@ TEST_CASE("KafkaTransport: after a fatal error a new producer sends the rest aga
   CheckArrived(cluster->bootstrap(), n, true);
 }
 
+// One of three producers fails, at full speed and in the middle of an Offer().
+TEST_CASE("KafkaTransport: a producer that fails is replaced alone, and order is kept") {
+  const auto cluster = StartCluster();
+  LogLines log;
+  Deliveries deliveries(nullptr);
+  KafkaTransport::Options options =
+      TestOptions(cluster->bootstrap(), &log, {"playload.producers=3"});
+  options.full_speed = true;
+  KafkaTransport transport(options, &deliveries);
+  REQUIRE(transport.Open(kNo).ok());
+  rd_kafka_mock_push_request_errors(cluster->cluster(), kProduce, 1,
+                                    RD_KAFKA_RESP_ERR_OUT_OF_ORDER_SEQUENCE_NUMBER);
+  std::uint64_t n = 0;
+  do {
+    CHECK(OfferAll(transport, deliveries, MakeBatch(n, 96)) == 96);
+    n += 96;
+    std::this_thread::sleep_for(milliseconds(1));
+  } while (log.Count("a new one is made") < 1);
+  CHECK(OfferAll(transport, deliveries, MakeBatch(n, 96)) == 96);
+  n += 96;
+  CHECK(transport.Flush(Soon(), kNo).ok());
+  CHECK(transport.Close().ok());
+  CheckAddsUp(deliveries);
+  CHECK(Sum(deliveries, Fate::kAcked) == n);
+  CHECK(deliveries.counters().at("producer_rebuilds") == 1);
+  CheckArrived(cluster->bootstrap(), n, true);
+}
+
 TEST_CASE("KafkaTransport: fatal errors without end are given up, and counted") {
   const auto cluster = StartCluster();
   Deliveries deliveries(nullptr);

@@ -264,9 +264,39 @@ TEST_CASE("KafkaSettings: the queue's memory is bounded by messages and by kilob
   const auto settings =
       Make({"queue.buffering.max.messages=1000", "queue.buffering.max.kbytes=10"});
   REQUIRE(settings.has_value());
-  CHECK(settings->QueueMemoryBytes(5) == 1'000 * (5 + 185));
-  CHECK(settings->QueueMemoryBytes(1024) == 10 * (1024 + 185));
-  CHECK(KafkaSettings().QueueMemoryBytes(300) == 250'000ULL * (300 + 185));
+  CHECK(settings->QueueMemoryBytes(5) == 1'000 * (5 + 268));
+  CHECK(settings->QueueMemoryBytes(1024) == 10 * (1024 + 268));
+  CHECK(KafkaSettings().QueueMemoryBytes(300) == 250'000ULL * (300 + 268));
+}
+
+TEST_CASE("KafkaSettings: the number of producers is ours, and librdkafka never sees it") {
+  CHECK(KafkaSettings().GetNumber(KafkaSettings::kProducers, 0) == 2);
+  KafkaSettings::Input input;
+  input.flags = {"playload.producers=3"};
+  const char* const environment[] = {"PLAYLOAD_KAFKA_PLAYLOAD_PRODUCERS=4", nullptr};
+  input.environment = environment;
+  const auto settings = KafkaSettings::Make(input);
+  REQUIRE(settings.has_value());
+  CHECK(settings->GetNumber(KafkaSettings::kProducers, 0) == 3);
+  CHECK(settings->Conf(KafkaSettings::Role::kProducer, "127.0.0.1:1").has_value());
+  CHECK(settings->Conf(KafkaSettings::Role::kConsumer, "127.0.0.1:1").has_value());
+  input.flags.clear();
+  CHECK(KafkaSettings::Make(input)->GetNumber(KafkaSettings::kProducers, 0) == 4);
+  for (const char* wrong : {"0", "-1", "65", "two", "", "1.5"}) {
+    CAPTURE(wrong);
+    input.flags = {std::string("playload.producers=") + wrong};
+    const auto refused = KafkaSettings::Make(input);
+    REQUIRE(!refused.has_value());
+    CHECK(refused.error().message() ==
+          "--kafka: invalid value of 'playload.producers': a number from 1 to 64");
+  }
+}
+
+TEST_CASE("KafkaSettings: With() replaces one value of a copy") {
+  const KafkaSettings settings;
+  CHECK(settings.With("linger.ms", "7").Get("linger.ms") == "7");
+  CHECK(settings.With("queue.buffering.max.kbytes", "9").Get("queue.buffering.max.kbytes") == "9");
+  CHECK(settings.Get("linger.ms") == "20");
 }
 
 }  // namespace playload

@@ -108,6 +108,105 @@ TEST_CASE("KafkaTransport: a full queue takes fewer, loses nothing and is counte
   CheckArrived(cluster->bootstrap(), 480, false);
 }
 
+// librdkafka counts bytes on its own: what Offer() has accepted by then waits in the transport.
+TEST_CASE("KafkaTransport: a queue that is full of bytes keeps order and loses nothing") {
+  for (const char* producers : {"1", "5"}) {
+    CAPTURE(producers);
+    const auto cluster = StartCluster();
+    Deliveries deliveries(nullptr);
+    KafkaTransport transport(TestOptions(cluster->bootstrap(), nullptr,
+                                         {"queue.buffering.max.kbytes=20", "linger.ms=1",
+                                          std::string("playload.producers=") + producers}),
+                             &deliveries);
+    REQUIRE(transport.Open(kNo).ok());
+    rd_kafka_mock_broker_set_rtt(cluster->cluster(), 1, 5);
+    for (std::uint64_t n = 0; n < 1'440; n += 240) {
+      CHECK(OfferAll(transport, deliveries, MakeBatch(n, 240, 100)) == 240);
+    }
+    CHECK(Sum(deliveries, Fate::kAcked) < 1'440);
+    CHECK(transport.Flush(Soon(), kNo).ok());
+    CHECK(transport.Close().ok());
+    CheckAddsUp(deliveries);
+    CHECK(Sum(deliveries, Fate::kAcked) == 1'440);
+    CheckArrived(cluster->bootstrap(), 1'440, false, 100);
+  }
+}
+
+TEST_CASE("KafkaTransport: full of bytes at the deadline, everything is counted") {
+  const auto cluster = StartCluster();
+  Deliveries deliveries(nullptr);
+  KafkaTransport transport(
+      TestOptions(cluster->bootstrap(), nullptr, {"queue.buffering.max.kbytes=20"}), &deliveries);
+  REQUIRE(transport.Open(kNo).ok());
+  rd_kafka_mock_broker_set_down(cluster->cluster(), 1);
+  CHECK(OfferAll(transport, deliveries, MakeBatch(0, 480, 100)) == 480);
+  CHECK(transport.Offer(MakeBatch(480, 16), 0, 16) == 0);
+  CHECK(transport.Flush(std::chrono::steady_clock::now(), kNo).code() == Code::kDestination);
+  CHECK(transport.Close().ok());
+  CheckAddsUp(deliveries);
+  CHECK(Sum(deliveries, Fate::kFailed) + Sum(deliveries, Fate::kUnknown) == 480);
+}
+
+// Values around the size from which librdkafka copies them, and blocks that these fill.
+TEST_CASE("KafkaTransport: values of all sizes arrive, by any number of producers at full speed") {
+  for (const char* producers : {"2", "7"}) {
+    CAPTURE(producers);
+    const auto cluster = StartCluster();
+    Deliveries deliveries(nullptr);
+    KafkaTransport::Options options = TestOptions(
+        cluster->bootstrap(), nullptr,
+        {"queue.buffering.max.messages=500", std::string("playload.producers=") + producers});
+    options.full_speed = true;
+    KafkaTransport transport(options, &deliveries);
+    REQUIRE(transport.Open(kNo).ok());
+    std::uint64_t n = 0;
+    for (; n < 4'800; n += 480) {
+      CHECK(OfferAll(transport, deliveries, MakeBatch(n, 480, 50)) == 480);
+    }
+    CHECK(transport.Flush(Soon(), kNo).ok());
+    for (const std::size_t pad : {4'000, 4'096, 5'000, 17'000}) {
+      CHECK(OfferAll(transport, deliveries, MakeBatch(n, 48, pad)) == 48);
+      n += 48;
+    }
+    CHECK(transport.Flush(Soon(), kNo).ok());
+    CHECK(transport.Close().ok());
+    CheckAddsUp(deliveries);
+    CHECK(Sum(deliveries, Fate::kAcked) == n);
+    CHECK(deliveries.latency_from_send().count() == n);
+    std::map<std::string, int> seen;
+    for (const auto& [topic, partitions] :
+         ReadAll(cluster->bootstrap(), {"player-events", "purchase-events", "server-metrics"})) {
+      for (const auto& [partition, records] : partitions) {
+        for (const Seen& record : records) ++seen[record.value];
+      }
+    }
+    std::uint64_t wrong = 0;
+    for (std::uint64_t i = 0; i < n; ++i) {
+      const std::size_t pads[] = {4'000, 4'096, 5'000, 17'000};
+      const std::size_t pad = i < 4'800 ? 50 : pads[(i - 4'800) / 48];
+      if (seen[ValueOf(i, pad)] != 1) ++wrong;
+    }
+    CHECK(wrong == 0);
+    CHECK(seen.size() == n);
+  }
+}
+
+// Nobody offers any more, and the reports are taken all the same.
+TEST_CASE("KafkaTransport: at full speed the report thread takes over when offering stops") {
+  const auto cluster = StartCluster();
+  Deliveries deliveries(nullptr);
+  KafkaTransport::Options options = TestOptions(cluster->bootstrap());
+  options.full_speed = true;
+  KafkaTransport transport(options, &deliveries);
+  REQUIRE(transport.Open(kNo).ok());
+  CHECK(OfferAll(transport, deliveries, MakeBatch(0, 480)) == 480);
+  const auto limit = Soon();
+  while (Sum(deliveries, Fate::kAcked) < 480 && std::chrono::steady_clock::now() < limit) {
+    std::this_thread::sleep_for(milliseconds(1));
+  }
+  CHECK(Sum(deliveries, Fate::kAcked) == 480);
+}
+
 TEST_CASE("KafkaTransport: waits for a broker that comes later, and says so") {
   const auto cluster = StartCluster();
   rd_kafka_mock_broker_set_down(cluster->cluster(), 1);

@@ -29,7 +29,7 @@ constexpr milliseconds kMaxPause{2'000};  // between two rebuilds
 constexpr std::size_t kReportsAtOnce = 512;
 constexpr std::uint32_t kGroupFrom = 32;  // fewer events are sent as they come
 constexpr std::int64_t kRoomPart = 16;    // at full speed, of the window: the least that is taken
-constexpr std::size_t kLargest = 4'096;
+constexpr std::size_t kLargest = 4'096;   // value that is copied into a block
 // librdkafka's own bound, which is not to be met: the transport's comes before it.
 constexpr const char* kNoBound = "2147483647";
 
@@ -302,6 +302,7 @@ void KafkaTransport::OfferOne(const Batch& batch, std::uint32_t i, std::uint32_t
   const std::int64_t timestamp =
       options_.timestamp_ms ? std::max<std::int64_t>(1, options_.timestamp_ms(batch, i)) : 0;
   const Position position = batch.position(i);
+  last_accepted_[kind] = position;
   if (spill_.empty()) {
     const Produced produced =
         ProduceOne(lane, {position, timestamp, now_ns, false}, batch.key(i), batch.value(i));
@@ -368,7 +369,6 @@ std::uint32_t KafkaTransport::Offer(const Batch& batch, std::uint32_t from, std:
   for (unsigned k = 0; k < kKinds; ++k) {
     if (accepted_now_[k] == 0) continue;
     accepted_[k].fetch_add(accepted_now_[k]);
-    last_accepted_[k] = batch.position(to - 1);
   }
   if (to > from) CountQueueFull();
   return to - from;
@@ -401,7 +401,7 @@ bool KafkaTransport::WaitUntilSettled(SteadyClock::time_point deadline,
       // Makes librdkafka send at once what still lingers. Its return value says nothing: the
       // reports are taken by another thread, and our own count alone knows when all have been.
       const std::unique_lock lock(producer_mutex_, std::try_to_lock);
-      if (lock && abandon_) GiveUp(&spill_, &spill_next_, "not sent before the deadline");
+      if (lock && abandon_) GiveUp(&spill_, &spill_next_);
       if (lock && !held_ && !abandon_) (void)SendSpill();
       for (Instance& instance : instances_) {
         if (!lock || instance.producer.handle == nullptr) continue;
@@ -475,8 +475,7 @@ void KafkaTransport::ReportLoop() {
     const std::lock_guard lock(report_mutex_);
     if (!offering_.load(std::memory_order_relaxed)) (void)TakeAll();
     if (abandon_) {
-      GiveUp(&backlog_, &backlog_next_,
-             abandon_reason_.empty() ? "not sent before the deadline" : abandon_reason_);
+      GiveUp(&backlog_, &backlog_next_);
       for (Instance& instance : instances_) {
         if (std::exchange(instance.purged, true)) continue;
         (void)rd_kafka_purge(instance.producer.handle.get(),
@@ -631,8 +630,10 @@ void KafkaTransport::Lose(Kind kind, Position position, bool maybe, const std::s
   settled_[static_cast<unsigned>(kind)].fetch_add(1);
 }
 
-void KafkaTransport::GiveUp(std::vector<Pending>* pending, std::size_t* next,
-                            const std::string& reason) {
+void KafkaTransport::GiveUp(std::vector<Pending>* pending, std::size_t* next) {
+  // Not written to any more once abandon_ is set.
+  const std::string reason =
+      abandon_reason_.empty() ? "not sent before the deadline" : abandon_reason_;
   for (; *next < pending->size(); ++*next) {
     const Pending& p = (*pending)[*next];
     Lose(lanes_[p.lane].kind, p.position, p.maybe, reason);

@@ -164,7 +164,7 @@ class KafkaTransport : public Transport {
   void ReportLoop();
   void Rebuild(Instance* instance);
   void Resend();
-  void GiveUp(std::vector<Pending>* pending, std::size_t* next, const std::string& reason);
+  void GiveUp(std::vector<Pending>* pending, std::size_t* next);
   void TellWaiting();
   void Say(const std::string& line) const;
 
@@ -216,7 +216,7 @@ class KafkaTransport : public Transport {
   // Guarded by report_mutex_.
   std::vector<Pending> backlog_;  // to be sent again from backlog_next_ on, by position
   std::size_t backlog_next_ = 0;
-  std::string abandon_reason_;  // "" when the deadline is the reason
+  std::string abandon_reason_;  // "" when the deadline is the reason; constant after abandon_
   int rebuilds_without_ack_ = 0;
   std::string last_error_;
   std::chrono::steady_clock::time_point waiting_since_;

@@ -80,7 +80,7 @@ class KafkaSettings {
   // A copy in which a property has another value. REQUIRES: a valid one.
   [[nodiscard]] KafkaSettings With(std::string_view key, const std::string& value) const;
   // A bound for what the producer's queue holds when it is full, in bytes of RAM, for values with
-  // keys of `event_bytes` on average (librdkafka counts payload only; a queued message costs 185
+  // keys of `event_bytes` on average (librdkafka counts payload only; a queued message costs 268
   // bytes more).
   [[nodiscard]] std::uint64_t QueueMemoryBytes(std::uint64_t event_bytes) const;
 
