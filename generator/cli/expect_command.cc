@@ -24,7 +24,7 @@ const CommandSyntax& ExpectSyntax() {
        {"fed-by", "DESTINATION",
         "where the pipeline had its events from, as the manifest calls it, or 'polled': from the "
         "polled endpoints (default: the first destination)"},
-       {"threads", "N", "workers that make the events again (default: cores - 1)"}},
+       {"threads", "N", "that make the events again (default: all cores)"}},
       1,
       1,
       ""};
@@ -38,7 +38,7 @@ Status ExpectCommand(const Flags& flags, const Invocation& /*invocation*/) {
     if (!kind) return flags.Wrong("output", kind.error().message());
     only = *kind;
   }
-  const Result<int> threads = ReadThreads(flags);
+  const Result<int> threads = ReadThreads(flags, false);
   if (!threads) return threads.error();
   Output output;
   const Status made = Expect(flags.arguments().front(), flags.Text("fed-by"), only, *threads,

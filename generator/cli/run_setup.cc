@@ -64,7 +64,9 @@ std::vector<Flag> RunFlags() {
       {"connect-timeout", "TIME", "how long to wait for Kafka at the start (default: 30s)"},
       {"drain-timeout", "TIME", "how long to wait for acknowledgements at the end (default: 30s)"},
       {"compress", "zstd|gzip", "the files of file:DIR"},
-      {"threads", "N", "workers per destination; never changes an event (default: cores - 1)"},
+      {"threads", "N",
+       "that make the events of each destination; never changes one (default: all cores, one less "
+       "where a plan paces)"},
       {"run-dir", "DIR", "the run's own folder (default: playload-runs/<run id>)"},
       {"pipeline", "", "run the reference pipeline beside it, on the same Kafka"},
       {"verify", "", "verify what the pipeline puts out, live; exit code 99 if it is wrong"},
@@ -437,9 +439,6 @@ Status ReadSending(const Flags& flags, const char* const* environment, SetupOf c
     if (!kinds) return flags.Wrong("type", kinds.error().message());
     options.kinds = *kinds;
   }
-  const Result<int> threads = ReadThreads(flags);
-  if (!threads) return threads.error();
-  run.threads = *threads;
   if (flags.Has("run-dir")) {
     run.run_dir = flags.Text("run-dir");
     if (run.run_dir.empty()) return flags.Wrong("run-dir", "names no folder");
@@ -620,9 +619,10 @@ Result<std::map<std::string, std::string>> ReadTopics(const Flags& flags) {
   return topics;
 }
 
-Result<int> ReadThreads(const Flags& flags) {
+Result<int> ReadThreads(const Flags& flags, bool paced) {
   if (!flags.Has("threads")) {
-    return std::max(1, static_cast<int>(std::thread::hardware_concurrency()) - 1);
+    const int cores = static_cast<int>(std::thread::hardware_concurrency());
+    return std::max(1, paced ? cores - 1 : cores);
   }
   const Result<std::uint64_t> threads = ReadCount(flags, "threads", 1, kMaxThreads);
   if (!threads) return threads.error();
@@ -633,6 +633,9 @@ Result<RunSetup> ReadRunSetup(const Flags& flags, const char* const* environment
   RunSetup setup;
   if (Status s = ReadSending(flags, environment, command, &setup); !s.ok()) return s;
   if (Status s = ReadSpec(flags, command, &setup); !s.ok()) return s;
+  const Result<int> threads = ReadThreads(flags, setup.run.spec.paced());
+  if (!threads) return threads.error();
+  setup.run.threads = *threads;
   if (Status s = CheckPlayer(flags, setup); !s.ok()) return s;
   if (command != SetupOf::kRun) return setup;
   if (setup.run.to.empty() && !setup.player) {

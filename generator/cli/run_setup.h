@@ -48,8 +48,9 @@ Result<std::map<std::string, std::string>> ReadTopics(const Flags& flags);
 Result<std::int64_t> ReadDuration(const Flags& flags, std::string_view name, std::int64_t min_ns,
                                   std::int64_t fallback_ns);
 
-// --threads; one less than there are cores where it is absent.
-Result<int> ReadThreads(const Flags& flags);
+// --threads; where it is absent all cores, or one less where the sender waits for a plan: it makes
+// no events then.
+Result<int> ReadThreads(const Flags& flags, bool paced);
 // OK, or kVerification naming what failed.
 Status StatusOf(const Verdict& verdict);
 

@@ -31,7 +31,7 @@ const CommandSyntax& VerifySyntax() {
        {"kafka", "KEY=VALUE", "a property of librdkafka", true},
        {"kafka-config", "FILE", "properties of librdkafka from a file; the place for secrets"},
        {"connect-timeout", "TIME", "how long to wait for Kafka at the start (default: 30s)"},
-       {"threads", "N", "workers that make the events again (default: cores - 1)"},
+       {"threads", "N", "that make the events again (default: all cores)"},
        {"quiet", "", "no progress"}},
       1,
       1,
@@ -69,7 +69,7 @@ Status VerifyCommand(const Flags& flags, const Invocation& invocation) {
       ReadDuration(flags, "connect-timeout", 1'000'000, 30'000'000'000);
   if (!connect) return connect.error();
   options.connect_timeout = std::chrono::milliseconds(*connect / 1'000'000);
-  const Result<int> threads = ReadThreads(flags);
+  const Result<int> threads = ReadThreads(flags, false);
   if (!threads) return threads.error();
   options.threads = *threads;
 

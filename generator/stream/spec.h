@@ -35,6 +35,9 @@ struct RunSpec {
   EventTypes event_types = EventTypes::kStrict;
   TimestampForm timestamp_form = TimestampForm::kSeconds;
   std::string id_prefix;  // [A-Za-z0-9-]{0,32}, no '_'
+
+  // Whether events wait for their instants.
+  [[nodiscard]] bool paced() const { return clock == Clock::kLive && !rate_max; }
 };
 
 }  // namespace playload

@@ -39,8 +39,6 @@ std::int64_t LargestMilliRate(const RunSpec& spec) {
   return rate;
 }
 
-bool Paced(const RunSpec& spec) { return spec.clock == Clock::kLive && !spec.rate_max; }
-
 std::uint64_t TileRunsAt(std::int64_t milli_rate, std::uint32_t shards) {
   const auto events = static_cast<std::uint64_t>(static_cast<Wide>(milli_rate) * kTileNs /
                                                  1'000'000'000'000u / shards);
@@ -49,7 +47,7 @@ std::uint64_t TileRunsAt(std::int64_t milli_rate, std::uint32_t shards) {
 
 std::size_t Slots(const RunSpec& spec, int threads) {
   std::uint64_t slots = static_cast<std::uint64_t>(threads) + 3;
-  if (Paced(spec)) {
+  if (spec.paced()) {
     // Half as much again as a tile, so that the next one is simulated while this one is sent.
     slots += TileRunsAt(LargestMilliRate(spec), spec.shards) / kBatchRuns * 3 / 2;
   }
@@ -96,7 +94,7 @@ struct Stream::Impl {
         encoder(model, EncoderOptionsOf(run_spec)),
         lanes(model),
         slots(Slots(run_spec, stream_options.threads)),
-        reader_helps(!Paced(run_spec)),
+        reader_helps(!run_spec.paced()),
         reader_time(plan, run_spec.start_ns, run_spec.timestamp_form) {}
 
   Status Start();
@@ -186,7 +184,7 @@ Status Stream::Impl::Start() {
                                  " bytes; use fewer --players"};
   }
   std::uint64_t largest = LargestTile(layout);
-  if (Paced(spec)) {
+  if (spec.paced()) {
     largest = std::min(largest, TileRunsAt(LargestMilliRate(spec), spec.shards));
   }
   // A tile's lanes get whole runs, so its store is a little larger than the tile.
@@ -223,7 +221,7 @@ void Stream::Impl::NextTile() {
     return;
   }
   std::uint64_t runs = LargestTile(layout);
-  if (Paced(spec)) {
+  if (spec.paced()) {
     const std::int64_t at = plan.PlannedAt(layout.RunAt(tile_begin).first);
     runs = std::min(runs, TileRunsAt(plan.MilliRateAt(at), spec.shards));
     runs = std::min(runs, tile.size() / kRunLength / kBatchRuns * kBatchRuns);
@@ -431,7 +429,7 @@ std::uint64_t Stream::MemoryBytes(const RunSpec& spec, const StreamOptions& opti
   const Model model(spec.scenario, spec.seed);
   const Layout layout(model.lanes(), spec.shard, spec.shards, spec.end);
   std::uint64_t tile_runs = LargestTile(layout);
-  if (Paced(spec)) {
+  if (spec.paced()) {
     tile_runs = std::min(tile_runs, TileRunsAt(LargestMilliRate(spec), spec.shards));
   }
   std::uint64_t batch = kBatchEvents * kMaxLine * (options.by_kind ? kKinds : 1);
