@@ -98,6 +98,7 @@ struct alignas(64) Lane {
   std::uint64_t occupied;       // bit i: slots[i] is not empty
   std::uint32_t high;           // actors in use or free, the first ones
   std::uint16_t free;           // actors to be used again: number
+  std::uint16_t newcomers;      // places whose first session was begun or is in the wheel
   std::uint8_t fraud_turn[16];  // which of an incident's personas is next
   std::uint32_t fraud_sum[16];  // share of sessions taken, accumulated; an overflow takes one
   std::uint16_t slots[kSlots];

@@ -5,6 +5,7 @@
 #include <cmath>
 #include <numeric>
 
+#include "generator/simulate/lane.h"
 #include "personas/facts.h"
 #include "personas/load.h"
 
@@ -172,6 +173,8 @@ Model::Model(const Scenario& scenario, std::uint64_t seed)
     currency_of.push_back(static_cast<std::uint8_t>(share.currency));
   }
 
+  std::vector<double> online_shares;
+  std::vector<double> cycle_ticks;
   row_store_.resize(scenario.personas.size() * kRowStates);
   dwell_store_.resize(scenario.personas.size() * kRowStates);
   for (std::size_t p = 0; p < scenario.personas.size(); ++p) {
@@ -202,22 +205,55 @@ Model::Model(const Scenario& scenario, std::uint64_t seed)
     const PersonaFacts facts = ComputeFacts(persona);
     const double gap_ms = DwellMeanMs(persona.gap);
     const double cycle_ms = facts.session_ms + gap_ms;
-    tables.online_below = static_cast<std::uint32_t>(4294967295.0 * (facts.session_ms / cycle_ms));
-    tables.cycle_ticks = TicksOf(cycle_ms);
+    online_shares.push_back(facts.session_ms / cycle_ms);
+    cycle_ticks.push_back(TicksOf(cycle_ms));
     personas.push_back(tables);
   }
   // A server is wholly busy with twice the players that are on it on average, and a few.
   double online = 0;
   for (const PersonaShare& share : population.mix) {
     online += static_cast<double>(share.parts) / static_cast<double>(kProbabilityOne) *
-              static_cast<double>(personas[static_cast<std::size_t>(share.persona)].online_below) /
-              4294967296.0;
+              online_shares[static_cast<std::size_t>(share.persona)];
   }
   online_per_lane_ = online * lane_players_;
   const std::uint32_t on_server = std::min(players_per_server, lane_players_);
   full_online = static_cast<int>(std::lround(2 * online * on_server)) + 4;
+  PlanFirstSessions(population, online_shares, cycle_ticks);
   rows = row_store_.data();
   dwells = dwell_store_.data();
+}
+
+void Model::PlanFirstSessions(const Population& population, const std::vector<double>& online,
+                              const std::vector<double>& cycle_ticks) {
+  constexpr double kSoonTicks = 60'000.0 / kTickMs;
+  constexpr double kBlockTicks = 1u << kBlockShift;
+  const auto within = [](double from, double to, double whole) {
+    return (std::min(to, whole) - std::min(from, whole)) / whole;
+  };
+  double before = 0;
+  std::vector<std::int64_t> latest;
+  for (double from = 0;; from += kBlockTicks) {
+    std::vector<std::int64_t> weights;
+    double all = 0;
+    for (const PersonaShare& share : population.mix) {
+      const auto p = static_cast<std::size_t>(share.persona);
+      const double soon = within(from, from + kBlockTicks, kSoonTicks);
+      const double later = within(from, from + kBlockTicks, cycle_ticks[p]);
+      const double mass = static_cast<double>(share.parts) / static_cast<double>(kProbabilityOne) *
+                          (online[p] * soon + (1 - online[p]) * later);
+      all += mass;
+      weights.push_back(static_cast<std::int64_t>(std::llround(mass * 1e15)));
+    }
+    if (all <= 0) return;
+    if (weights != latest) {
+      first_session_choices.emplace_back(weights);
+      latest = weights;
+    }
+    first_sessions.push_back(
+        {static_cast<std::uint32_t>(std::min(before * 4294967296.0, 4294967295.0)),
+         static_cast<std::uint32_t>(first_session_choices.size() - 1)});
+    before += all;
+  }
 }
 
 std::uint32_t Model::PlayersIn(std::uint64_t lane) const {

@@ -86,9 +86,12 @@ struct PersonaTables {
   std::uint32_t leave_below = 0;  // a draw of 32 bits below this ends the life with the session
   bool one_session = false;
   Choice item_types;  // index: ItemType
-  // First session: with this chance (of 2^32) soon, else within a mean cycle of session and gap.
-  std::uint32_t online_below = 0;
-  std::uint32_t cycle_ticks = 1;
+};
+
+// First sessions of a block of ticks (lane.h).
+struct FirstSessions {
+  std::uint32_t share_before;  // of a lane's places: had their first session before it; of 2^32
+  std::uint32_t choice;        // index into Model::first_session_choices
 };
 
 class Model {
@@ -116,6 +119,12 @@ class Model {
   std::vector<PersonaTables> personas;
   Choice mix;  // index into mix_persona
   std::vector<std::uint8_t> mix_persona;
+  // Who comes first and when: those who would be online now within a minute, the others somewhere
+  // in their mean cycle of session and gap, so that the load is about right from the start. By
+  // block; after the last one everybody has been there. `first_session_choices`: the persona of who
+  // comes then, an index into mix_persona.
+  std::vector<FirstSessions> first_sessions;
+  std::vector<Choice> first_session_choices;
   Choice currencies;
   std::vector<std::uint8_t> currency_of;
   std::uint32_t console_below = 0;  // of 2^32
@@ -140,6 +149,9 @@ class Model {
   double online_per_lane_ = 0;
   Choice regions_;
   std::uint32_t virtual_below_ = 0;
+  void PlanFirstSessions(const Population& population, const std::vector<double>& online,
+                         const std::vector<double>& cycle_ticks);
+
   std::vector<AliasRow> row_store_;
   std::vector<DwellTable> dwell_store_;
 };

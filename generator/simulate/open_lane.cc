@@ -74,6 +74,7 @@ void OpenLane::EnterBlock() {
     }
     waiting = after;
   }
+  if (lane_->newcomers < model_->PlayersIn(number_)) Welcome();
 }
 
 // Those who wait for the era that begins go to its blocks.

@@ -27,7 +27,8 @@ class OpenLane {
         lane_(lane),
         places_(places) {}
 
-  // Everybody's first turn. Whatever the memory held before does not matter.
+  // As new: nobody is there but the servers, and who comes first. Whatever the memory held before
+  // does not matter.
   void Begin();
   void BeginCompat();
   // The next `count` records of each of `lanes` lanes, which belong to the same model. They take
@@ -63,6 +64,7 @@ class OpenLane {
   std::uint16_t TakeActor();
 
   // Sessions.
+  void Welcome();
   void Wake(std::uint32_t place, std::uint32_t at);
   void StartSession(Actor* actor, std::uint64_t made);
   void EndSession(Actor* actor, std::uint16_t number, std::uint32_t gap_ticks);

@@ -1,5 +1,6 @@
 // Who comes and who goes.
 
+#include <algorithm>
 #include <cstring>
 
 #include "generator/simulate/open_lane.h"
@@ -30,28 +31,39 @@ void OpenLane::Begin() {
     Insert(&a, static_cast<std::uint16_t>(s + 1),
            1 + Below(static_cast<std::uint32_t>(r >> 32), model_->report_ticks));
   }
+  Welcome();
+}
+
+// The first sessions of the block that begins now. A place is written when its time comes: a lane
+// comes to life in 2 us however many players it has, and 100 M players cost nothing in advance.
+void OpenLane::Welcome() {
+  const std::uint64_t block = lane_->slot >> 6;
   const std::uint32_t players = model_->PlayersIn(number_);
-  for (std::uint32_t i = 0; i < players; ++i) {
+  const std::uint64_t lane_draw =
+      DrawAt(EntityKey(model_->seed_key, number_), 0, Purpose::kFirstSession);
+  std::uint32_t upto = players;
+  if (block + 1 < model_->first_sessions.size()) {
+    const std::uint64_t share = model_->first_sessions[block + 1].share_before;
+    upto =
+        static_cast<std::uint32_t>((share * players + static_cast<std::uint32_t>(lane_draw)) >> 32);
+  }
+  const Choice& choice =
+      model_->first_session_choices
+          [model_->first_sessions[std::min<std::uint64_t>(block, model_->first_sessions.size() - 1)]
+               .choice];
+  const auto now = static_cast<std::uint32_t>(lane_->slot << kSlotShift);
+  for (; lane_->newcomers < upto; ++lane_->newcomers) {
+    // All over the lane: a prime above every size of a lane has no factor in common with it.
+    constexpr std::uint64_t kStride = 10'007;
+    const auto i =
+        static_cast<std::uint32_t>((lane_->newcomers * kStride + (lane_draw >> 32)) % players);
+    const std::uint64_t r = DrawAt(KeyOf(i), 0, Purpose::kFirstSession);
     Place& p = places_[i];
-    const std::uint64_t key = KeyOf(i);
-    const std::uint64_t r = DrawAt(key, 0, Purpose::kFirstSession);
-    const unsigned persona = model_->mix_persona[model_->mix.Pick(
-        static_cast<std::uint32_t>(DrawAt(key, 0, Purpose::kPersona) >> 32))];
-    const PersonaTables& tables = model_->personas[persona];
     p = Place{};
     p.session = ~std::uint32_t{0};
-    p.traits.persona = persona & 31;
+    p.traits.persona = model_->mix_persona[choice.Pick(static_cast<std::uint32_t>(r >> 32))] & 31u;
     p.traits.leaves = 1;  // the first session begins a life
-    // Those who would be online now come within a minute, the others somewhere in their cycle: the
-    // load is about right from the start.
-    const bool soon = static_cast<std::uint32_t>(r) < tables.online_below;
-    const std::uint32_t within = soon ? 60'000 / kTickMs : tables.cycle_ticks;
-    const std::uint32_t at = 1 + Below(static_cast<std::uint32_t>(r >> 32), within);
-    if (at >> kBlockShift == 0) {
-      Wake(i, at);
-    } else {
-      InsertPlace(i, at);
-    }
+    Wake(i, now + static_cast<std::uint32_t>(r & ((1u << kBlockShift) - 1)));
   }
 }
 
@@ -93,13 +105,15 @@ void OpenLane::StartSession(Actor* actor, std::uint64_t made) {
   const int episode = model_->fraud.empty() ? -1 : FraudEpisode(made);
   if (p.traits.leaves || episode >= 0) {
     const std::uint64_t r = DrawAt(KeyOf(place), p.session, Purpose::kPersona);
+    // The first life's persona goes with its time.
+    const unsigned persona =
+        episode >= 0 ? static_cast<unsigned>(episode)
+        : p.session == 0
+            ? p.traits.persona
+            : model_->mix_persona[model_->mix.Pick(static_cast<std::uint32_t>(r >> 32))];
     p.traits = Traits{};
     p.fraud = FraudState{};
-    // The first life's persona was drawn in Begin() with the same key, so that its timing fits.
-    p.traits.persona =
-        episode >= 0
-            ? static_cast<unsigned>(episode) & 31
-            : model_->mix_persona[model_->mix.Pick(static_cast<std::uint32_t>(r >> 32))] & 31u;
+    p.traits.persona = persona & 31;
     p.traits.console = static_cast<std::uint32_t>(r) < model_->console_below;
     p.traits.episode = episode >= 0;
     p.level = 1;
