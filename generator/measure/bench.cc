@@ -1,5 +1,7 @@
 #include "generator/measure/bench.h"
 
+#include <strings.h>
+
 #include <algorithm>
 #include <ctime>
 #include <filesystem>
@@ -31,6 +33,7 @@ constexpr std::int64_t kWarmPart = 5;
 constexpr std::int64_t kYardstickPart = 16;
 constexpr std::size_t kYardstickBatches = 2;
 constexpr std::int64_t kSimulatedEveryNs = 100'000;  // between two points of the curve
+constexpr std::int64_t kMostTimes = 4;               // as long as planned
 constexpr std::size_t kEncodedAtOnce = 4;            // batches between two looks at the clock
 // Pipe and files: so many pairs of a run and a plain loop.
 constexpr int kPairs = 3;
@@ -229,7 +232,9 @@ RunOptions Bench::RunTo(const Address& address) {
 
 SampleOptions Bench::Sampling() const {
   SampleOptions options;
+  options.settling_ns = corpus_->settling_ns() * 5 / 4;
   options.lasts_ns = options_.stage_ns;
+  options.warm_events = corpus_->settled();
   options.warm_ns = options_.stage_ns / kWarmPart;
   options.slices = kSlices;
   return options;
@@ -250,27 +255,36 @@ Status Bench::Simulate(Figures* row) {
   if (Status s = stream.Start(); !s.ok()) return s;
   std::vector<CurvePoint> curve;
   CurvePoint point;
-  std::int64_t begun = 0;
-  // Longer than planned where the first tiles take so long.
-  const auto enough = [&] {
-    return point.at_ns >= begun + HalfStage() && curve.size() > 1 &&
-           curve.back().events > curve.front().events;
-  };
-  do {
-    if (stop_.load(std::memory_order_relaxed)) return Interrupted();
-    Batch* const batch = stream.Next();
-    // Before the batch counts: it is what was made up to now.
-    point.at_ns = SteadyNow();
-    if (begun == 0) begun = point.at_ns;
-    const bool warm = point.at_ns >= begun + HalfStage() / kWarmPart;
-    if (warm && (curve.empty() || point.at_ns - curve.back().at_ns >= kSimulatedEveryNs)) {
-      point.cpu_ns = ProcessCpuNow();
-      curve.push_back(point);
+  // Longer than planned where the tiles take so long.
+  for (std::int64_t ns = HalfStage();; ns *= 2) {
+    std::int64_t begun = 0;
+    curve.clear();
+    do {
+      if (stop_.load(std::memory_order_relaxed)) return Interrupted();
+      const std::int64_t asked = SteadyNow();
+      Batch* const batch = stream.Next();
+      const std::int64_t got = SteadyNow();
+      if (begun == 0 && point.events >= corpus_->settled()) begun = got;
+      if (begun > 0 && got >= begun + ns / kWarmPart) {
+        const std::int64_t noted = curve.empty() ? 0 : point.at_ns;
+        // The two ends of a time in which nothing came; else now and then.
+        if (!curve.empty() && got - asked >= kSimulatedEveryNs) {
+          point.at_ns = asked;
+          curve.push_back(point);
+        }
+        if (got - noted >= kSimulatedEveryNs) {
+          point.at_ns = got;
+          point.cpu_ns = ProcessCpuNow();
+          curve.push_back(point);
+        }
+      }
+      point.events += batch->count;
+      stream.Recycle(batch);
+    } while (begun == 0 || SteadyNow() < begun + ns);
+    if (IsTelling(curve, kSlices) || ns >= HalfStage() * kMostTimes) {
+      return AddCurve(curve, kSlices, row);
     }
-    point.events += batch->count;
-    stream.Recycle(batch);
-  } while (!enough());
-  return AddCurve(curve, kSlices, row);
+  }
 }
 
 Status Bench::Encode(Figures* row) {
@@ -354,9 +368,9 @@ Status Bench::Files(Figures* row) {
   if (!to) return to.error();
   const auto write = [&](std::uint64_t bytes, Figures* figures) {
     RunOptions run = RunTo(*to);
-    run.spec.end = static_cast<Position>(static_cast<double>(bytes) / corpus_->bytes_per_event());
-    run.spec.end = std::max<Position>(run.spec.end, 1);
-    Status s = RunWhole(std::move(run), stop_, figures);
+    run.spec.end = corpus_->settled() +
+                   static_cast<Position>(static_cast<double>(bytes) / corpus_->bytes_per_event());
+    Status s = RunWhole(std::move(run), corpus_->settled(), stop_, figures);
     std::filesystem::remove_all(to->folder, error);
     return s;
   };
@@ -382,7 +396,9 @@ Status Bench::Kafka(const Address& address, Figures* row) {
   if (address.kafka.embedded) {
     // The broker in this process speaks neither TLS nor SASL.
     const std::string protocol = run.destinations.kafka.Get("security.protocol");
-    if (!protocol.empty() && protocol != "plaintext") run.destinations.kafka = KafkaSettings();
+    if (!protocol.empty() && strcasecmp(protocol.c_str(), "plaintext") != 0) {
+      run.destinations.kafka = KafkaSettings();
+    }
   }
   return RunSampled(run, Sampling(), stop_, row);
 }

@@ -25,10 +25,12 @@ Result<std::unique_ptr<Corpus>> Corpus::Make(const RunSpec& spec, const std::ato
   Stream stream(spec, options);
   if (Status s = stream.Start(); !s.ok()) return s;
   corpus->records_.reserve(kBatches * kBatchEvents);
+  const std::int64_t begun = SteadyNow();
   for (std::uint64_t skipped = 0; corpus->batches_.size() < kBatches;) {
     if (stop.load(std::memory_order_relaxed)) return Status(Code::kInterrupted, "interrupted");
     Batch* const batch = stream.Next();
-    if (skipped < kSkippedEvents) {
+    if (skipped < std::max<std::uint64_t>(kSkippedEvents, corpus->settled())) {
+      if (skipped <= corpus->settled()) corpus->settling_ns_ = SteadyNow() - begun;
       skipped += batch->count;
     } else {
       corpus->batches_.push_back(

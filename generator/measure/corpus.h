@@ -37,6 +37,10 @@ class Corpus {
 
   // The lines of the first batches, each with its '\n'.
   [[nodiscard]] std::string Lines(std::size_t batches) const;
+  // From here on every lane of a stream has come to life, which for 100 million players takes
+  // longer than the events themselves; and how long one thread was busy up to there.
+  [[nodiscard]] Position settled() const { return tables_.model.lanes() * kRunLength; }
+  [[nodiscard]] std::int64_t settling_ns() const { return settling_ns_; }
   // Mean length of a line.
   [[nodiscard]] double bytes_per_event() const { return bytes_per_event_; }
   [[nodiscard]] std::size_t batches() const { return batches_.size(); }
@@ -53,6 +57,7 @@ class Corpus {
   StreamTables tables_;
   std::vector<Record> records_;
   std::vector<Piece> batches_;
+  std::int64_t settling_ns_ = 0;
   double bytes_per_event_ = 0;
 };
 

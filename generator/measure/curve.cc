@@ -8,9 +8,29 @@ namespace {
 
 // A curve that stands still for less than this part of a slice changes a slice by as little.
 constexpr std::int64_t kStillPart = 50;
+// Bursts that a telling curve has at least: two whole periods.
+constexpr std::size_t kFewestRisings = 3;
 
-// Where the curve is about to rise after it has stood still for `still_ns`.
-std::vector<std::size_t> Risings(const std::vector<CurvePoint>& points, std::int64_t still_ns) {
+std::int64_t LengthOfSlice(const std::vector<CurvePoint>& points, int slices) {
+  return (points.back().at_ns - points.front().at_ns) / slices;
+}
+
+// The longest time without an event.
+std::int64_t LongestStill(const std::vector<CurvePoint>& points) {
+  std::int64_t since = points.front().at_ns;
+  std::int64_t longest = 0;
+  for (std::size_t i = 1; i < points.size(); ++i) {
+    if (points[i].events != points[i - 1].events) since = points[i].at_ns;
+    longest = std::max(longest, points[i].at_ns - since);
+  }
+  return longest;
+}
+
+// Where the curve is about to rise after it has stood still for long: half as long as it ever did,
+// for between two tiles a thread may have to wait for a core now and then.
+std::vector<std::size_t> Risings(const std::vector<CurvePoint>& points, int slices) {
+  const std::int64_t still_ns =
+      std::max(LengthOfSlice(points, slices) / kStillPart, LongestStill(points) / 2);
   std::vector<std::size_t> risings;
   std::size_t level = 0;  // since when it has been as high as now
   for (std::size_t i = 1; i < points.size(); ++i) {
@@ -26,8 +46,8 @@ std::vector<std::size_t> Risings(const std::vector<CurvePoint>& points, std::int
 std::vector<CurvePoint> CutCurve(const std::vector<CurvePoint>& points, int slices) {
   if (points.size() < 2) return points;
   const std::int64_t begin = points.front().at_ns;
-  const std::int64_t length = (points.back().at_ns - begin) / slices;
-  const std::vector<std::size_t> risings = Risings(points, length / kStillPart);
+  const std::int64_t length = LengthOfSlice(points, slices);
+  const std::vector<std::size_t> risings = Risings(points, slices);
   const bool in_bursts = risings.size() >= 2;
   std::vector<CurvePoint> cuts;
   std::size_t last = 0;
@@ -48,15 +68,27 @@ std::vector<CurvePoint> CutCurve(const std::vector<CurvePoint>& points, int slic
   return cuts;
 }
 
+bool IsTelling(const std::vector<CurvePoint>& points, int slices) {
+  if (points.size() < 2 || points.back().events == points.front().events) return false;
+  return LongestStill(points) < LengthOfSlice(points, slices) / 2 ||
+         Risings(points, slices).size() >= kFewestRisings;
+}
+
 Status AddCurve(const std::vector<CurvePoint>& points, int slices, Figures* figures) {
   const std::vector<CurvePoint> cuts = CutCurve(points, slices);
-  if (cuts.size() < 2 || cuts.back().events == cuts.front().events) {
+  Figures all;
+  for (std::size_t i = 1; i < cuts.size(); ++i) {
+    all.Add(cuts[i].events - cuts[i - 1].events, cuts[i].at_ns - cuts[i - 1].at_ns,
+            cuts[i].cpu_ns - cuts[i - 1].cpu_ns);
+  }
+  // A curve that stands still half of the time has been watched for too short a time.
+  if (all.events_per_second().median == 0) {
     return Invalid("too few events came in that time; --seconds gives it more");
   }
-  for (std::size_t i = 1; i < cuts.size(); ++i) {
-    figures->Add(cuts[i].events - cuts[i - 1].events, cuts[i].at_ns - cuts[i - 1].at_ns,
-                 cuts[i].cpu_ns - cuts[i - 1].cpu_ns);
-  }
+  figures->slices.insert(figures->slices.end(), all.slices.begin(), all.slices.end());
+  figures->events += all.events;
+  figures->wall_ns += all.wall_ns;
+  figures->cpu_ns += all.cpu_ns;
   return {};
 }
 

@@ -27,7 +27,12 @@ struct CurvePoint {
 // are fewer points. `points`: ascending, the events of the first one need not be 0.
 std::vector<CurvePoint> CutCurve(const std::vector<CurvePoint>& points, int slices);
 
-// Adds the slices of a curve to the figures. kInvalid when there are none.
+// Whether a curve says enough to be cut into so many slices: one that comes in bursts as long as a
+// slice must have some of them.
+bool IsTelling(const std::vector<CurvePoint>& points, int slices);
+
+// Adds the slices of a curve to the figures. kInvalid, and nothing is added, when too little
+// happens in it.
 Status AddCurve(const std::vector<CurvePoint>& points, int slices, Figures* figures);
 
 }  // namespace playload

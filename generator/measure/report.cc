@@ -16,7 +16,6 @@ namespace {
 
 // What others take below this is what an idle system does.
 constexpr double kWorthSaying = 0.05;
-constexpr std::size_t kLabelWidth = 22;
 
 std::string Printed(const char* format, ...) __attribute__((format(printf, 1, 2)));
 std::string Printed(const char* format, ...) {
@@ -86,9 +85,16 @@ std::string Machine(const MachineFacts& machine) {
   return text;
 }
 
-std::string TableRow(const Figures& row, double yardstick) {
+// Of the first column: as wide as the longest name, which may be a cluster's.
+std::size_t LabelWidth(const BenchReport& report) {
+  std::size_t width = 0;
+  for (const Figures& row : report.rows) width = std::max(width, row.label.size());
+  return width;
+}
+
+std::string TableRow(const Figures& row, double yardstick, std::size_t width) {
   std::string label = row.label;
-  label.resize(std::max(label.size(), kLabelWidth), ' ');
+  label.resize(width, ' ');
   if (row.slices.empty()) return label + "  failed: " + row.status.message() + "\n";
   const Spread spread = row.events_per_second();
   const std::string bytes =
@@ -126,9 +132,9 @@ std::string Notes(const BenchOptions& options, const BenchReport& report) {
   return text + BusyNote(report);
 }
 
-std::string LimitLine(const Limit& limit) {
+std::string LimitLine(const Limit& limit, std::size_t width) {
   std::string line = "  " + limit.label;
-  line.resize(std::max(line.size(), kLabelWidth + 2), ' ');
+  line.resize(width + 2, ' ');
   if (limit.fit == Fit::kUnknown) return line + "  not known\n";
   line += Printed("  %12s", (ThreeDigits(limit.times) + "x").c_str());
   if (limit.fit == Fit::kBarely) line += "  barely: its slowest slice was slower than the plan";
@@ -138,10 +144,10 @@ std::string LimitLine(const Limit& limit) {
   return line + "\n";
 }
 
-std::string LimitsText(const Limits& limits, double bytes_per_event) {
+std::string LimitsText(const Limits& limits, double bytes_per_event, std::size_t width) {
   std::string text = "\nplanned: " + Rounded(limits.planned) + " events/s, " +
                      ThreeDigits(limits.planned * bytes_per_event / 1e6) + " MB/s; it fits into\n";
-  for (const Limit& limit : limits.each) text += LimitLine(limit);
+  for (const Limit& limit : limits.each) text += LimitLine(limit, width);
   if (!limits.slowest) return text;
   const Limit& slowest = limits.each[*limits.slowest];
   if (slowest.fit == Fit::kFits) {
@@ -323,14 +329,15 @@ std::string BenchText(const BenchOptions& options, const BenchReport& report,
                      " players, seed " + std::to_string(spec.seed) + "; " +
                      FormatDuration(options.stage_ns) + " a stage\n";
   text += Machine(report.machine) + "; playload " + std::string(Version()) + "\n\n";
+  const std::size_t width = LabelWidth(report);
   std::string head = "stage";
-  head.resize(kLabelWidth, ' ');
+  head.resize(width, ' ');
   text += head + Printed("  %12s %12s %12s %8s %9s %8s\n", "events/s", "slowest", "fastest", "MB/s",
                          "CPU us/ev", "x Writer");
   const double yardstick = YardstickRate(report);
-  for (const Figures& row : report.rows) text += TableRow(row, yardstick);
+  for (const Figures& row : report.rows) text += TableRow(row, yardstick, width);
   if (const std::string notes = Notes(options, report); !notes.empty()) text += "\n" + notes;
-  if (limits) text += LimitsText(*limits, report.rows.front().bytes_per_event);
+  if (limits) text += LimitsText(*limits, report.rows.front().bytes_per_event, width);
   return text;
 }
 

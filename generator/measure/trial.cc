@@ -22,8 +22,8 @@ namespace {
 constexpr std::chrono::milliseconds kEvery{2};
 // Nothing is read in the last moments of a run, in which it winds up.
 constexpr std::int64_t kTailNs = 30'000'000;
-// A run that was over before enough had come is made again, each time twice as long.
-constexpr int kAttempts = 4;
+// A run that does not say enough is made again, each time twice as long.
+constexpr int kAttempts = 3;
 
 std::uint64_t AckedIn(const Deliveries& deliveries) {
   std::uint64_t acked = 0;
@@ -34,9 +34,10 @@ std::uint64_t AckedIn(const Deliveries& deliveries) {
 // Reads a run's counters between Begin() and End(), from a thread of its own.
 class Sampler {
  public:
-  explicit Sampler(const SampleOptions& options) : options_(options) {
+  // At most `most` points.
+  Sampler(const SampleOptions& options, std::size_t most) : options_(options) {
     // The thread never waits for memory, nor fails for want of it.
-    points_.reserve(static_cast<std::size_t>(options.lasts_ns / 1'000'000) + 1'000);
+    points_.reserve(most);
     thread_ = std::thread([this] { Work(); });
   }
   ~Sampler() { End(); }
@@ -68,16 +69,16 @@ class Sampler {
     std::unique_lock lock(mutex_);
     changed_.wait(lock, [this] { return deliveries_ != nullptr || ended_; });
     if (ended_) return;
-    const std::int64_t until = SteadyNow() + options_.lasts_ns - kTailNs;
-    std::int64_t first_ns = -1;
+    const std::int64_t until = SteadyNow() + options_.settling_ns + options_.lasts_ns - kTailNs;
+    std::int64_t warming_ns = -1;  // since when only time must pass
     while (!changed_.wait_for(lock, kEvery, [this] { return ended_; })) {
       CurvePoint point;
       point.at_ns = SteadyNow();
       if (point.at_ns > until || points_.size() == points_.capacity()) return;
       point.events = AckedIn(*deliveries_);
-      if (point.events == 0) continue;
-      if (first_ns < 0) first_ns = point.at_ns;
-      if (point.at_ns < first_ns + options_.warm_ns) continue;
+      if (point.events == 0 || point.events < options_.warm_events) continue;
+      if (warming_ns < 0) warming_ns = point.at_ns;
+      if (point.at_ns < warming_ns + options_.warm_ns) continue;
       point.cpu_ns = ProcessCpuNow();
       if (options_.pipe != nullptr) point.cpu_ns -= options_.pipe->ReaderCpuNow();
       points_.push_back(point);
@@ -103,12 +104,13 @@ Status Watched(RunOptions run, const std::atomic<bool>& stop) {
 
 Status RunSampled(const RunOptions& run, const SampleOptions& options,
                   const std::atomic<bool>& stop, Figures* figures) {
-  Status status;
   SampleOptions longer = options;
-  for (int attempt = 1; attempt <= kAttempts; ++attempt) {
-    Sampler sampler(longer);
+  for (int attempt = 1;; ++attempt) {
+    Sampler sampler(
+        longer,
+        static_cast<std::size_t>((longer.settling_ns + longer.lasts_ns) / 1'000'000) + 1'000);
     RunOptions watched = run;
-    watched.spec.run_ns = longer.lasts_ns;
+    watched.spec.run_ns = longer.settling_ns + longer.lasts_ns;
     watched.run_dir = run.run_dir + "-" + std::to_string(attempt);
     watched.opened = [&sampler](const std::string&, const std::vector<const Destination*>& open) {
       sampler.Begin(*open.front()->deliveries);
@@ -119,24 +121,35 @@ Status RunSampled(const RunOptions& run, const SampleOptions& options,
       return Status();
     };
     if (Status s = Watched(std::move(watched), stop); !s.ok()) return s;
-    status = AddCurve(sampler.points(), longer.slices, figures);
-    if (status.ok()) return status;
+    if (attempt == kAttempts || IsTelling(sampler.points(), longer.slices)) {
+      return AddCurve(sampler.points(), longer.slices, figures);
+    }
     longer.lasts_ns *= 2;
   }
-  return status;
 }
 
-Status RunWhole(RunOptions run, const std::atomic<bool>& stop, Figures* figures) {
-  std::int64_t cpu_begun = 0;
-  run.opened = [&cpu_begun](const std::string&, const std::vector<const Destination*>&) {
-    cpu_begun = ProcessCpuNow();
+Status RunWhole(RunOptions run, std::uint64_t warm_events, const std::atomic<bool>& stop,
+                Figures* figures) {
+  SampleOptions options;
+  options.lasts_ns = INT64_MAX / 2;
+  options.warm_events = warm_events;
+  Sampler sampler(options, 1);  // where the counting begins
+  CurvePoint begun;
+  run.opened = [&](const std::string&, const std::vector<const Destination*>& open) {
+    begun.cpu_ns = ProcessCpuNow();
+    sampler.Begin(*open.front()->deliveries);
     return Status();
   };
   run.finished = [&](const RunSummary& summary) {
+    const std::int64_t now = SteadyNow();
+    const std::int64_t cpu = ProcessCpuNow();
+    sampler.End();
     const DestinationSummary& destination = summary.destinations.front();
+    begun.at_ns = destination.sender.begun_ns;
+    if (!sampler.points().empty()) begun = sampler.points().front();
     if (summary.status.ok()) {
-      figures->Add(destination.ledger.total(Fate::kAcked),
-                   SteadyNow() - destination.sender.begun_ns, ProcessCpuNow() - cpu_begun);
+      figures->Add(destination.ledger.total(Fate::kAcked) - begun.events, now - begun.at_ns,
+                   cpu - begun.cpu_ns);
     }
     return Status();
   };

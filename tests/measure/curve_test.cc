@@ -58,6 +58,21 @@ TEST_CASE("Curve: slices hold whole bursts, whatever the period") {
   }
 }
 
+TEST_CASE("Curve: a thread that waits for a core now and then does not end a slice") {
+  // Bursts of 150 ms, in each of which nothing comes for 8 ms.
+  std::vector<CurvePoint> points = Bursts(2'000, 750);
+  std::uint64_t held = 0;
+  for (CurvePoint& point : points) {
+    const std::int64_t in_burst = (point.at_ns / kMs + 375) % 750 - 600;
+    if (in_burst < 50 || in_burst > 58) held = point.events;
+    point.events = held;
+  }
+  Figures figures;
+  REQUIRE(AddCurve(points, 8, &figures).ok());
+  CHECK(figures.events_per_second().least == doctest::Approx(1e6).epsilon(0.05));
+  CHECK(figures.events_per_second().most == doctest::Approx(1e6).epsilon(0.05));
+}
+
 TEST_CASE("Curve: one burst and no more is cut by time") {
   std::vector<CurvePoint> points = Even(100);
   for (CurvePoint& point : points) {
@@ -66,13 +81,35 @@ TEST_CASE("Curve: one burst and no more is cut by time") {
   CHECK(CutCurve(points, 4).size() == 5);
 }
 
+TEST_CASE("Curve: telling is an even one, or one with some bursts") {
+  CHECK(IsTelling(Even(1'000), 8));
+  CHECK(IsTelling(Bursts(2'000, 410), 8));
+  CHECK_FALSE(IsTelling(Bursts(2'000, 1'100), 8));
+  CHECK_FALSE(IsTelling({}, 8));
+  CHECK_FALSE(IsTelling({{0, 7, 0}, {1'000, 7, 0}}, 8));
+  // It has stopped: half a slice without an event.
+  std::vector<CurvePoint> points = Even(1'000);
+  points.push_back({1'100 * kMs, points.back().events, 0});
+  CHECK_FALSE(IsTelling(points, 8));
+}
+
 TEST_CASE("Curve: too few points or events are said") {
   Figures figures;
   CHECK(AddCurve({}, 8, &figures).code() == Code::kInvalid);
   CHECK(AddCurve({{5, 7, 0}}, 8, &figures).code() == Code::kInvalid);
   const Status still = AddCurve({{0, 7, 0}, {1'000, 7, 0}, {2'000, 7, 0}}, 2, &figures);
   CHECK(still.message().find("--seconds") != std::string::npos);
+  CHECK(figures.slices.empty());
   CHECK(CutCurve({{0, 0, 0}, {1'000, 7, 0}}, 8).size() == 2);
+}
+
+TEST_CASE("Curve: one that stands still half of the time is no measurement") {
+  std::vector<CurvePoint> points = Even(1'000);
+  for (CurvePoint& point : points) point.events = point.at_ns > 700 * kMs ? 9'000 : 0;
+  Figures figures;
+  CHECK(AddCurve(points, 8, &figures).code() == Code::kInvalid);
+  CHECK(figures.slices.empty());
+  CHECK(figures.events == 0);
 }
 
 }  // namespace playload

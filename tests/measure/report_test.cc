@@ -59,10 +59,10 @@ TEST_CASE("Bench report: three digits, and each stage beside the yardstick") {
   CHECK(Has(text, "steady, 10,000 players, seed 1; 2s a stage\n"));
   CHECK(Has(text, "Abacus 3000, 4 cores (1.5 of them allowed), 2 GiB, Linux 6 x86_64; playload"));
   CHECK(Has(text,
-            "\nsimulate                  30,000,000   30,000,000   30,000,000        -     0.017"
+            "\nsimulate               30,000,000   30,000,000   30,000,000        -     0.017"
             "     15.0\n"));
   CHECK(Has(text,
-            "\nkafka://b:9092               123,000      123,000      123,000     30.9     4.050"
+            "\nkafka://b:9092            123,000      123,000      123,000     30.9     4.050"
             "     0.06\n"));
   CHECK(Has(text, "\n3 threads make 2.70x of what one makes\n"));
   CHECK(Has(text, "\ninto files: 0.50x of a plain loop of write()"));
@@ -77,9 +77,9 @@ TEST_CASE("Bench report: what limits a plan") {
   const std::string text = BenchText(Options(), report, FindLimits(200'000, 3, report.rows));
   CAPTURE(text);
   CHECK(Has(text, "\nplanned: 200,000 events/s, 50.0 MB/s; it fits into\n"));
-  CHECK(Has(text, "generate, 3 threads             135x\n"));
+  CHECK(Has(text, "generate, 3 threads          135x\n"));
   CHECK(Has(text,
-            "kafka://b:9092                 0.62x  limits the run: it would send at most "
+            "kafka://b:9092              0.62x  limits the run: it would send at most "
             "123,000/s\n"));
   CHECK_FALSE(Has(text, "none of them"));
   const std::string small = BenchText(Options(), report, FindLimits(1'000, 3, report.rows));
@@ -94,8 +94,8 @@ TEST_CASE("Bench report: a stage that failed says why") {
   report.rows[4].status = {Code::kDestination, "disk full"};
   const std::string text = BenchText(Options(), report, FindLimits(1'000, 3, report.rows));
   CAPTURE(text);
-  CHECK(Has(text, "\ninto files              failed: disk full\n"));
-  CHECK(Has(text, "into files              not known\n"));
+  CHECK(Has(text, "\ninto files           failed: disk full\n"));
+  CHECK(Has(text, "into files           not known\n"));
   CHECK_FALSE(Has(text, "plain loop"));
   CHECK(RowLine(report.rows[4]) == "into files: disk full");
   CHECK(RowLine(report.rows[1]) == "simulate: 30,000,000 events/s");
