@@ -11,7 +11,7 @@ static_assert(offsetof(Actor, entity) == 16 && offsetof(Record, entity) == 8 &&
               offsetof(Record, action) == 10 && offsetof(Record, flags) == 11 &&
               offsetof(Record, a) == 12 && offsetof(Record, b) == 13 && offsetof(Record, c) == 14);
 
-// The record of a player's turn, written as two words: as eight fields it was 1.5 ns slower.
+// The record of a player's turn, in two words.
 inline void PutRecord(const Actor& a, std::uint32_t action, std::uint32_t level,
                       std::uint32_t map_number, Record* record) {
   std::uint64_t words[2];

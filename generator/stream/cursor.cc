@@ -4,6 +4,8 @@
 #include <cstring>
 #include <new>
 
+#include "generator/stream/tile.h"
+
 namespace playload {
 namespace {
 
@@ -124,11 +126,8 @@ void Cursor::NextTile() {
   tile_end_ = tile_begin_ + runs;
   const std::uint64_t lanes = layout.lanes();
   stride_ = (runs + lanes - 1) / lanes * kRunLength;
-  for (std::uint64_t rel = 0; rel < std::min(lanes, runs); ++rel) {
-    const std::uint64_t lane_runs = (runs - rel + lanes - 1) / lanes;
-    lanes_.Simulate(layout.LaneOf(tile_begin_ + rel), &tile_[rel * stride_],
-                    static_cast<std::uint32_t>(lane_runs * kRunLength));
-  }
+  SimulateRuns(layout, tile_begin_, tile_end_, 0, std::min(lanes, runs), stride_, tile_.get(),
+               &lanes_);
 }
 
 std::uint64_t Cursor::MemoryBytes(const StreamTables& tables) {

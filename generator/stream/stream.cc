@@ -13,6 +13,7 @@
 #include "generator/pace/plan.h"
 #include "generator/simulate/lanes.h"
 #include "generator/stream/layout.h"
+#include "generator/stream/tile.h"
 
 namespace playload {
 namespace {
@@ -100,7 +101,6 @@ struct Stream::Impl {
   Status Start();
   void Work();
   bool DoPiece(std::unique_lock<std::mutex>& lock, TimestampCursor& time);  // mutex held
-  void SimulateLanes(std::uint64_t from, std::uint64_t to);
   void Encode(std::uint64_t number, Slot* slot, TimestampCursor& time);
   void LeaveSnapshot(std::unique_lock<std::mutex>& lock);
   void NextTile();  // mutex held
@@ -257,7 +257,7 @@ bool Stream::Impl::DoPiece(std::unique_lock<std::mutex>& lock, TimestampCursor& 
     const std::uint64_t to = next_lane = std::min(tile_lanes, from + claim);
     ++active;
     lock.unlock();
-    SimulateLanes(from, to);
+    SimulateRuns(layout, tile_begin, tile_end, from, to, stride, tile.data(), &lanes);
     lock.lock();
     --active;
     if (next_lane == tile_lanes && active == 0) {
@@ -296,20 +296,6 @@ void Stream::Impl::LeaveSnapshot(std::unique_lock<std::mutex>& lock) {
   lock.unlock();
   options.snapshots->Take(tile_end, lanes);
   lock.lock();
-}
-
-void Stream::Impl::SimulateLanes(std::uint64_t from, std::uint64_t to) {
-  const std::uint64_t runs = tile_end - tile_begin;
-  for (std::uint64_t rel = from; rel < to;) {
-    Lanes::Slice slices[Lanes::kTogether];
-    std::size_t together = 0;
-    for (; together < Lanes::kTogether && rel < to; ++rel) {
-      const std::uint64_t lane_runs = (runs - rel + layout.lanes() - 1) / layout.lanes();
-      slices[together++] = {layout.LaneOf(tile_begin + rel), &tile[rel * stride],
-                            static_cast<std::uint32_t>(lane_runs * kRunLength)};
-    }
-    lanes.Simulate(slices, together);
-  }
 }
 
 void Stream::Impl::Encode(std::uint64_t number, Slot* slot, TimestampCursor& time) {
