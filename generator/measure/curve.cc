@@ -8,7 +8,7 @@ namespace {
 
 // A curve that stands still for less than this part of a slice changes a slice by as little.
 constexpr std::int64_t kStillPart = 50;
-// Bursts that a telling curve has at least: two whole periods.
+// Bursts that can be told from a thread that had to wait now and then: two whole periods.
 constexpr std::size_t kFewestRisings = 3;
 
 std::int64_t LengthOfSlice(const std::vector<CurvePoint>& points, int slices) {
@@ -48,7 +48,7 @@ std::vector<CurvePoint> CutCurve(const std::vector<CurvePoint>& points, int slic
   const std::int64_t begin = points.front().at_ns;
   const std::int64_t length = LengthOfSlice(points, slices);
   const std::vector<std::size_t> risings = Risings(points, slices);
-  const bool in_bursts = risings.size() >= 2;
+  const bool in_bursts = risings.size() >= kFewestRisings;
   std::vector<CurvePoint> cuts;
   std::size_t last = 0;
   for (int k = 0; k <= slices; ++k) {

@@ -59,12 +59,12 @@ TEST_CASE("Curve: slices hold whole bursts, whatever the period") {
 }
 
 TEST_CASE("Curve: a thread that waits for a core now and then does not end a slice") {
-  // Bursts of 150 ms, in each of which nothing comes for 8 ms.
-  std::vector<CurvePoint> points = Bursts(2'000, 750);
+  // Bursts of 82 ms, in each of which nothing comes for 8 ms.
+  std::vector<CurvePoint> points = Bursts(2'000, 410);
   std::uint64_t held = 0;
   for (CurvePoint& point : points) {
-    const std::int64_t in_burst = (point.at_ns / kMs + 375) % 750 - 600;
-    if (in_burst < 50 || in_burst > 58) held = point.events;
+    const std::int64_t in_burst = (point.at_ns / kMs + 205) % 410 - 328;
+    if (in_burst < 30 || in_burst > 38) held = point.events;
     point.events = held;
   }
   Figures figures;
@@ -73,12 +73,16 @@ TEST_CASE("Curve: a thread that waits for a core now and then does not end a sli
   CHECK(figures.events_per_second().most == doctest::Approx(1e6).epsilon(0.05));
 }
 
-TEST_CASE("Curve: one burst and no more is cut by time") {
-  std::vector<CurvePoint> points = Even(100);
+TEST_CASE("Curve: one or two stands without a period are cut by time") {
+  std::vector<CurvePoint> points = Even(1'600);
   for (CurvePoint& point : points) {
-    if (point.at_ns > 50 * kMs) point.events = 50'000;
+    if (point.at_ns > 500 * kMs && point.at_ns < 590 * kMs) point.events = 500'000;
   }
-  CHECK(CutCurve(points, 4).size() == 5);
+  CHECK(CutCurve(points, 8).size() == 9);
+  for (CurvePoint& point : points) {
+    if (point.at_ns > 900 * kMs && point.at_ns < 980 * kMs) point.events = 900'000;
+  }
+  CHECK(CutCurve(points, 8).size() == 9);
 }
 
 TEST_CASE("Curve: telling is an even one, or one with some bursts") {
