@@ -216,11 +216,12 @@ void WriteDestination(JsonText& json, const RunSummary& summary,
   json.Field("full_times", sender.full_times);
   json.Key("seconds");
   json.BeginObject();
-  const std::array<std::pair<const char*, std::int64_t>, 5> times = {
+  const std::array<std::pair<const char*, std::int64_t>, 6> times = {
       {{"sending", SendingNs(sender)},
        {"waiting_for_generator", sender.starved_ns},
        {"waiting_for_destination", sender.full_ns},
        {"handing_over", sender.offer_ns},
+       {"handing_over_cpu", std::min(sender.offer_ns, sender.offer_cpu_ns)},
        {"sender_cpu", sender.cpu_ns}}};
   for (const auto& [name, ns] : times) {
     json.Key(name);
@@ -323,8 +324,10 @@ Bottleneck FindBottleneck(const RunSpec& spec, const DestinationSummary& destina
                                 Percent(sender.starved_ns, sending) + " of the time";
   const std::string full =
       "the destination took no more events in " + Percent(sender.full_ns, sending) + " of the time";
+  // Time inside Offer() is the destination's when the thread slept there, and ours when it worked.
+  const std::int64_t working = std::min(sender.offer_ns, sender.offer_cpu_ns);
   const std::string handing = "handing events over took " + Percent(sender.offer_ns, sending) +
-                              " of the time, " + Percent(sender.cpu_ns, sending) +
+                              " of the time, " + Percent(working, sending) +
                               " as CPU of this process";
   if (Paced(spec)) {
     const auto late = static_cast<std::int64_t>(sender.lateness.Percentile(99));
@@ -335,9 +338,7 @@ Bottleneck FindBottleneck(const RunSpec& spec, const DestinationSummary& destina
                                                   Milliseconds(late) + " of their planned instant"};
     }
   }
-  // What took the most time held it back. Time inside Offer() is the destination's when the thread
-  // slept there, and ours when it worked.
-  const std::int64_t working = std::min(sender.offer_ns, sender.cpu_ns);
+  // What took the most time held it back.
   const std::int64_t blocked = sender.offer_ns - working;
   const std::int64_t most =
       std::max({sender.starved_ns, sender.full_ns, blocked, working, std::int64_t{1}});

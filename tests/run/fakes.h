@@ -34,6 +34,8 @@ class FakeClock final : public RunClock {
   std::vector<Wait> waits;  // that were asked for
 
   void Advance(std::int64_t ns) { now_ += ns; }
+  // CPU that the thread uses, besides.
+  void Work(std::int64_t ns) { cpu_ += ns; }
   // What every wait takes too long.
   void set_slack(std::int64_t ns) { slack_ = ns; }
   // What every wait costs.

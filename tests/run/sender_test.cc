@@ -320,4 +320,20 @@ TEST_CASE("Sender: a dense plan that spins never sleeps, once it has begun") {
   for (const auto& wait : stand.clock.waits) CHECK(wait.until_ns < kZero);
 }
 
+TEST_CASE("Sender: what of the offers was CPU is judged by some of them") {
+  Stand stand(40'000);
+  stand.spec.clock = Clock::kVirtual;
+  stand.options.schedule.reset();
+  stand.transport.room = [&](std::uint32_t wanted) {  // half of it works, half of it waits
+    stand.clock.Work(kMs);
+    stand.clock.Advance(2 * kMs);
+    return wanted;
+  };
+  stand.Run();
+  const SenderReport& report = stand.report();
+  CHECK(report.offer_ns >= 40 * 2 * kMs);
+  CHECK(report.offer_cpu_ns * 2 == report.offer_ns);
+  CHECK(report.cpu_ns == report.offer_cpu_ns);
+}
+
 }  // namespace playload
