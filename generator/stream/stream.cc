@@ -47,7 +47,7 @@ std::uint64_t TileRunsAt(std::int64_t milli_rate, std::uint32_t shards) {
 }
 
 std::size_t Slots(const RunSpec& spec, int threads) {
-  std::uint64_t slots = static_cast<std::uint64_t>(threads) + 3;
+  std::uint64_t slots = static_cast<std::uint64_t>(threads) * 3 + 2;
   if (spec.paced()) {
     // Half as much again as a tile, so that the next one is simulated while this one is sent.
     slots += TileRunsAt(LargestMilliRate(spec), spec.shards) / kBatchRuns * 3 / 2;
