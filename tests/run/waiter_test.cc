@@ -2,6 +2,8 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
+
 #include "tests/run/fakes.h"
 
 namespace playload {
@@ -102,13 +104,34 @@ TEST_CASE("Waiter: the price of a wake-up decides how long a tick is") {
                            static_cast<double>(kSecond);
       CHECK(share <= (gap >= 100'000 ? 0.031 : 0.61));
       const std::int64_t tick = waiter.TickNs(static_cast<double>(gap));
-      CHECK(tick >= Waiter::kShortestTickNs);
-      CHECK(tick <= Waiter::kLongestTickNs);
+      const double share_allowed = gap >= 100'000 ? 0.03 : gap <= 10'000 ? 0.6 : 0;
+      if (share_allowed > 0) {
+        const double wanted = std::clamp(static_cast<double>(cost) / share_allowed,
+                                         static_cast<double>(Waiter::kShortestTickNs),
+                                         static_cast<double>(Waiter::kLongestTickNs));
+        CHECK(static_cast<double>(tick) == doctest::Approx(wanted).epsilon(0.01));
+      }
       const auto ticks = static_cast<std::size_t>(kSecond / std::max(gap, tick));
       CHECK(clock.waits.size() <= ticks * 11 / 10 + 2);
       CHECK(clock.waits.size() >= ticks * 9 / 10);
     }
   }
+}
+
+TEST_CASE("Waiter: what a release takes does not make its tick longer") {
+  test::FakeClock clock(kZero);
+  clock.set_look(1);
+  clock.set_cost(1'000);
+  Waiter waiter(clock, Pacing::kSleep, kZero);
+  WaitThrough(waiter, clock, kUs, kZero + kSecond);  // learns
+  REQUIRE(waiter.TickNs(1e3) == Waiter::kShortestTickNs);
+  clock.waits.clear();
+  while (clock.Now() < kZero + 2 * kSecond) {
+    Wait(waiter, clock, clock.Now() + kUs, 1e3);
+    clock.Advance(20 * kUs);
+  }
+  CHECK(clock.waits.size() >= 19'900);
+  CHECK(clock.waits.size() <= 20'100);
 }
 
 TEST_CASE("Waiter: the last wake-up of a second comes just before its end") {
@@ -132,6 +155,9 @@ TEST_CASE("Waiter: before the start only the start is waited for") {
   test::FakeClock clock(kZero - 3 * kSecond);
   clock.set_look(1);
   Waiter waiter(clock, Pacing::kSleep, kZero);
+  CHECK(waiter.WakeAt(kZero + 1, clock.Now(), 10.0) == kZero + 1);
+  clock.Advance(3 * kSecond - 200 * kUs);
+  waiter.WaitUntil(kZero - 20 * kUs, kZero - 20 * kUs, clock.Now());
   CHECK(waiter.WakeAt(kZero + 1, clock.Now(), 10.0) == kZero + 1);
 }
 
