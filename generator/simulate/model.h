@@ -48,8 +48,8 @@ AliasRow MakeAliasRow(const std::vector<AliasOutcome>& outcomes);
 std::vector<std::uint32_t> AliasMasses(const std::vector<std::int64_t>& parts);
 
 // Quantiles of a dwell at i/256 (the ends at 2^-16 and 1 - 2^-13), in units of 2^(16 - down)
-// ticks, so that the largest needs 16 bits; a draw interpolates. The tables of all personas fit into
-// the first-level cache.
+// ticks, so that the largest needs 16 bits; a draw interpolates. The tables of all personas fit
+// into the first-level cache.
 struct DwellTable {
   std::uint16_t quantile[257];
   std::uint16_t down;  // 8 to 20
