@@ -61,11 +61,13 @@ class Playload:
             raise SystemExit(f"{' '.join(command)}: {generated - events} events did not arrive")
         return Ran(events, events / summary["achieved_per_second"], cpu_seconds, peak)
 
-    def announced_bytes(self, *flags: str) -> int:
-        """The memory that `playload plan` says a run with these flags will have."""
+    def announced_bytes(self, *flags: str) -> tuple[int, int]:
+        """The memory that `playload plan` says a run with these flags will have: as expected, and
+        at most."""
         plan = subprocess.run([self.program, "plan", "steady", "--seed", "1", "--json", *flags],
                               check=True, capture_output=True, text=True, timeout=TIMEOUT)
-        return json.loads(plan.stdout)["memory_bytes"]
+        figures = json.loads(plan.stdout)
+        return figures["memory_bytes"], figures["memory_at_most_bytes"]
 
 
 def resident(pid: int) -> dict[str, int]:

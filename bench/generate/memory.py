@@ -4,8 +4,8 @@
     python3 bench/generate/memory.py [--playload build/release/playload] [--json figures.json]
 
 Into null with 10 k to 10 M players, paced, into files, stdout, the embedded Kafka and HTTP without
-readers. Bound: within 10 %. Exit code 1: a bound was missed. (Seconds do not matter here, so other
-work may run beside it.)
+readers. Bound: within 10 %; of the embedded Kafka at full speed, that it is below "at most". Exit code
+1: a bound was missed. (Seconds do not matter here, so other work may run beside it.)
 """
 
 import subprocess
@@ -14,6 +14,8 @@ import sys
 import measure
 
 MAX = ("--rate", "max", "--threads", "1")
+# The broker shares the cores with the run: how full the queue between them gets is their scheduler's.
+CROWDED = "embedded Kafka, at full speed"
 
 
 def cases(scratch: str) -> dict[str, tuple[str, ...]]:
@@ -30,7 +32,7 @@ def cases(scratch: str) -> dict[str, tuple[str, ...]]:
             *MAX, "--events", "2M", "--compress", codec, "--to", f"file:{scratch}/{codec}")
     found["stdout, thrown away"] = (*MAX, "--events", "5M", "--to", "stdout")
     # Long enough for the embedded broker's log of the largest topic to be full.
-    found["embedded Kafka, at full speed"] = (*MAX, "--events", "10M", "--to", "kafka://embedded")
+    found[CROWDED] = (*MAX, "--events", "10M", "--to", "kafka://embedded")
     found["embedded Kafka, 20k/s"] = ("--rate", "20k", "--duration", "8s", "--to",
                                       "kafka://embedded")
     found["HTTP, 200k/s"] = ("--rate", "200k", "--duration", "12s", "--to", "http://127.0.0.1:0")
@@ -43,14 +45,18 @@ def main() -> int:
     with measure.scratch_folder() as scratch:
         playload = measure.Playload(options.playload, scratch)
         for name, flags in cases(scratch).items():
-            announced = playload.announced_bytes(*flags)
+            announced, at_most = playload.announced_bytes(*flags)
             command, _ = playload.command(*flags)
             process = subprocess.Popen(command, stdin=subprocess.DEVNULL,
                                        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
             _, peak = measure.wait(process)
             table.add(f"{name}: announced", announced / measure.MIB, "MiB")
             table.add("    resident at most", peak / measure.MIB, "MiB")
-            table.bound("    off by", abs(announced / peak - 1) * 100, 10, " %", least=False)
+            if name == CROWDED:
+                table.bound("    of what it may be at most", peak / at_most * 100, 100, " %",
+                            least=False)
+            else:
+                table.bound("    off by", abs(announced / peak - 1) * 100, 10, " %", least=False)
     return table.end(options.json)
 
 

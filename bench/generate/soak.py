@@ -45,7 +45,7 @@ def main() -> int:
     peak = 0
     with measure.scratch_folder() as scratch:
         playload = measure.Playload(options.playload, scratch)
-        announced = playload.announced_bytes(*flags)
+        announced, _ = playload.announced_bytes(*flags)
         command, folder = playload.command(*flags)
         process = subprocess.Popen(command, stdin=subprocess.DEVNULL)
         begin = time.monotonic()

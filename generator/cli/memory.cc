@@ -35,17 +35,20 @@ constexpr std::uint64_t kKafkaBytes = 3 * kMiB + kMiB / 4;
 // How long an event waits for its acknowledgement from a broker that keeps up: lingering, and a
 // request under way.
 constexpr std::uint64_t kAckedWithinMs = 100;
-// The embedded Kafka keeps so much of each partition, and so much of an event, compressed; at full
-// speed it and its client have this much under way.
+// At full speed, in requests that are made or under way.
+constexpr std::uint64_t kRequestsBytes = 14 * kMiB;
+// The embedded Kafka keeps so much of each partition, and so much of an event, compressed. At full
+// speed it and its client have some 60 MiB under way: more when the cores have other work, as the
+// queue fills then.
 constexpr std::uint64_t kEmbeddedLogBytes = 5 * kMiB;
 constexpr std::uint64_t kEmbeddedEventBytes = 36;
-constexpr std::uint64_t kEmbeddedBytes = 50 * kMiB;
+constexpr std::uint64_t kEmbeddedBytes = 60 * kMiB;
 // Roughly, events of each kind per thousand in the scenarios that come with playload.
 constexpr std::array<std::uint64_t, kKinds> kPerMille = {950, 10, 40};
 // Lines on their way into files; compressors have windows and tables beside them.
-constexpr std::uint64_t kFileBytes = 2 * kMiB + kMiB / 4;
-constexpr std::uint64_t kGzipBytes = kMiB;
-constexpr std::uint64_t kZstdBytes = 4 * kMiB;
+constexpr std::uint64_t kFileBytes = kMiB;
+constexpr std::uint64_t kGzipBytes = 3 * kMiB;
+constexpr std::uint64_t kZstdBytes = 4 * kMiB + kMiB / 4;
 // Lines held back for a reader that is slower than the run, in a buffer that doubles as it grows.
 constexpr std::uint64_t kSlowReaderBytes = 3 * kMiB;
 
@@ -92,7 +95,8 @@ Memory OfKafka(const RunOptions& run, bool embedded) {
   const KafkaSettings& kafka = run.destinations.kafka;
   const auto window = static_cast<std::uint64_t>(
       std::max<std::int64_t>(kafka.GetNumber("queue.buffering.max.messages", 0), 0));
-  const std::uint64_t full = kafka.QueueMemoryBytes(kEventBytes) + window * kSlotBytes;
+  const std::uint64_t full =
+      kafka.QueueMemoryBytes(kEventBytes) + window * kSlotBytes + kRequestsBytes;
   std::uint64_t queued = full;
   if (IsPaced(run.spec)) {
     const double events = static_cast<double>(LargestMilliRate(run.spec)) / 1e3 / run.spec.shards *
