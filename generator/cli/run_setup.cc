@@ -633,6 +633,7 @@ Result<RunSetup> ReadRunSetup(const Flags& flags, const char* const* environment
   RunSetup setup;
   if (Status s = ReadSending(flags, environment, command, &setup); !s.ok()) return s;
   if (Status s = ReadSpec(flags, command, &setup); !s.ok()) return s;
+  if (!IsPaced(setup.run.spec)) setup.run.destinations.kafka.UseFullSpeedDefaults();
   const Result<int> threads = ReadThreads(flags, setup.run.spec.paced());
   if (!threads) return threads.error();
   setup.run.threads = *threads;

@@ -292,6 +292,20 @@ TEST_CASE("KafkaSettings: the number of producers is ours, and librdkafka never 
   }
 }
 
+TEST_CASE("KafkaSettings: at full speed other defaults are in force, but what was given stays") {
+  KafkaSettings ours;
+  CHECK(ours.Get("queue.buffering.max.messages") == "250000");
+  ours.UseFullSpeedDefaults();
+  CHECK(ours.Get("queue.buffering.max.messages") == "60000");
+  CHECK(ours.Get("linger.ms") == "100");
+  CHECK(ours.Get("acks") == "all");
+  auto given = Make({"queue.buffering.max.messages=250000"});
+  REQUIRE(given.has_value());
+  given->UseFullSpeedDefaults();
+  CHECK(given->Get("linger.ms") == "100");
+  CHECK(given->Get("queue.buffering.max.messages") == "250000");
+}
+
 TEST_CASE("KafkaSettings: With() replaces one value of a copy") {
   const KafkaSettings settings;
   CHECK(settings.With("linger.ms", "7").Get("linger.ms") == "7");

@@ -41,6 +41,15 @@ constexpr std::array<std::pair<const char*, const char*>, 14> kDefaults = {{
     {"topic.metadata.refresh.fast.interval.ms", "100"},
 }};
 
+// Other defaults at full speed, where nothing can be late. Each event that waits is memory that
+// falls out of the caches: 250,000 of them make up to 0.06 us of CPU an event more. And the few
+// purchases and server events would be sent in requests of their own 600 times a second, each as
+// dear to the broker as a full one: 0.27 -> 0.22 us of its CPU an event.
+constexpr std::array<std::pair<std::string_view, const char*>, 2> kFullSpeed = {{
+    {"linger.ms", "100"},
+    {"queue.buffering.max.messages", "60000"},
+}};
+
 // Properties that the code relies on, and what to do instead of setting them.
 constexpr std::array<std::pair<std::string_view, std::string_view>, 12> kOurs = {{
     {"metadata.broker.list", "the brokers are named by the destination, kafka://host:port"},
@@ -468,6 +477,13 @@ std::string KafkaSettings::Get(std::string_view key) const {
 
 std::int64_t KafkaSettings::GetNumber(std::string_view key, std::int64_t fallback) const {
   return Number(Get(key), fallback);
+}
+
+void KafkaSettings::UseFullSpeedDefaults() {
+  for (const auto& [name, value] : kFullSpeed) {
+    Setting& setting = settings_[Canonical(name)];
+    if (setting.source == Source::kDefault) setting.value = value;
+  }
 }
 
 KafkaSettings KafkaSettings::With(std::string_view key, const std::string& value) const {

@@ -77,6 +77,9 @@ class KafkaSettings {
   [[nodiscard]] std::string Get(std::string_view key) const;
   // The same as a number, `fallback` when it is none.
   [[nodiscard]] std::int64_t GetNumber(std::string_view key, std::int64_t fallback) const;
+  // Another default for a property, for what was not given: at full speed the producers' queues
+  // hold fewer events than a paced run may have waiting for a broker.
+  void UseFullSpeedDefaults();
   // A copy in which a property has another value. REQUIRES: a valid one.
   [[nodiscard]] KafkaSettings With(std::string_view key, const std::string& value) const;
   // A bound for what the producer's queue holds when it is full, in bytes of RAM, for values with
