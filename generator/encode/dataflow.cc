@@ -208,31 +208,25 @@ template <bool kByKind, bool kIndex, bool kPrefixed>
       if constexpr (!kByKind) o = out->end[0];
       continue;
     }
+    const std::uint64_t player = e.life * players_ + place + e.entity;
+    const std::uint64_t session = compat_ ? first + n + 1 : e.session * players_ + place + e.entity;
     char* const line = o;
-    Copy<64>(o, kPlayerHead);
-    o += kPlayerHeadLength;
-    const NumberText player(e.life * players_ + place + e.entity);
-    o = PutPrefix<kPrefixed>(o);
-    o = player.Write(o);
+    char* key_end = nullptr;
+    if (std::max(player, session) < kEightDigits) [[likely]] {
+      Digits of_player;
+      Digits of_session;
+      EightDigitsOfTwo(static_cast<std::uint32_t>(player), static_cast<std::uint32_t>(session),
+                       &of_player, &of_session);
+      o = Player<kPrefixed>(o, e, ShortNumber(of_player), ShortNumber(of_session), user, &key_end);
+    } else {
+      o = Player<kPrefixed>(o, e, NumberText(player), NumberText(session), user, &key_end);
+    }
     if constexpr (kIndex) {
       refs->begin = static_cast<std::uint32_t>(line - out->begin[0]);
       refs->key_begin = kPlayerKeyBegin;
-      refs->key_length = static_cast<std::uint8_t>(o - line - kPlayerKeyBegin);
+      refs->key_length = static_cast<std::uint8_t>(key_end - line - kPlayerKeyBegin);
       refs->kind = Kind::kPlayer;
       refs->unused = 0;
-    }
-    Copy<32>(o, kSession);
-    o += kSessionLength;
-    o = PutPrefix<kPrefixed>(o);
-    o = NumberText(compat_ ? first + n + 1 : e.session * players_ + place + e.entity).Write(o);
-    o = PutFragment(o, actions_[static_cast<unsigned>(e.action)]);
-    o = PutFragment(o, levels_[e.a]);
-    o = PutFragment(o, maps_[e.b]);
-    o = PutFragment(o, user);
-    o = PutPrefix<kPrefixed>(o);
-    o = player.Write(o);
-    o = PutFragment(o, platforms_[e.flags & Record::kConsole]);
-    if constexpr (kIndex) {
       refs->length = static_cast<std::uint16_t>(o - line);
       ++refs;
     }
@@ -240,6 +234,31 @@ template <bool kByKind, bool kIndex, bool kPrefixed>
   out->end[0] = o;
   out->kinds[static_cast<unsigned>(Kind::kPlayer)] += count - rare;
   if constexpr (kIndex) out->events = refs;
+}
+
+// `user`: the timestamp, to the player's number. `key_end`: of the player's id.
+template <bool kPrefixed, typename Number>
+[[gnu::always_inline]] inline char* DataflowEncoder::Player(char* o, const Record& e,
+                                                            const Number& player,
+                                                            const Number& session,
+                                                            const Fragment<64>& user,
+                                                            char** key_end) const {
+  Copy<64>(o, kPlayerHead);
+  o += kPlayerHeadLength;
+  o = PutPrefix<kPrefixed>(o);
+  o = player.Write(o);
+  *key_end = o;
+  Copy<32>(o, kSession);
+  o += kSessionLength;
+  o = PutPrefix<kPrefixed>(o);
+  o = session.Write(o);
+  o = PutFragment(o, actions_[static_cast<unsigned>(e.action)]);
+  o = PutFragment(o, levels_[e.a]);
+  o = PutFragment(o, maps_[e.b]);
+  o = PutFragment(o, user);
+  o = PutPrefix<kPrefixed>(o);
+  o = player.Write(o);
+  return PutFragment(o, platforms_[e.flags & Record::kConsole]);
 }
 
 template <bool kPrefixed>

@@ -81,6 +81,9 @@ class DataflowEncoder {
   void Choose();
   template <bool kPrefixed>
   char* PutPrefix(char* o) const;
+  template <bool kPrefixed, typename Number>
+  char* Player(char* o, const Record& e, const Number& player, const Number& session,
+               const Fragment<64>& user, char** key_end) const;
   template <bool kPrefixed>
   char* Purchase(char* o, const Record& e, std::uint64_t player, Position position,
                  const TimestampCursor& time, EventRef* ref) const;

@@ -75,6 +75,27 @@ void OpenLane::EnterBlock() {
     waiting = after;
   }
   if (lane_->newcomers < model_->PlayersIn(number_)) Welcome();
+  FetchPlaces((block + 2) & (kBlocks - 1), 0);
+  FetchPlaces((block + 1) & (kBlocks - 1), 1);
+}
+
+// Asks for the memory of one of the places that wait for a block, the one after the first `behind`
+// ones, which have been asked for before: a place is touched but twice in a session, so it is in no
+// cache (that was 340 ns a session).
+void OpenLane::FetchPlaces(unsigned block, unsigned behind) const {
+  std::uint16_t waiting = lane_->far[block];
+  while (waiting != 0) {
+    if (waiting > model_->lane_players()) {
+      waiting = ActorOf(static_cast<std::uint16_t>(waiting - model_->lane_players())).next;
+      continue;
+    }
+    const Place* const place = &places_[waiting - 1];
+    if (behind-- == 0) {
+      __builtin_prefetch(place, 1);
+      return;
+    }
+    waiting = place->next;
+  }
 }
 
 // Those who wait for the era that begins go to its blocks.

@@ -41,6 +41,7 @@ class OpenLane {
 
   // The wheel.
   [[gnu::noinline]] void EnterBlock();
+  void FetchPlaces(unsigned block, unsigned behind) const;
   void OpenEra();
   void ToSlot(Actor* actor, std::uint16_t number) {
     const unsigned slot = actor->until >> kSlotShift & (kSlots - 1);

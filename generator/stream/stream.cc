@@ -20,7 +20,7 @@ namespace {
 
 // Records of a tile: 64 MiB at most, and 4,096 per lane: longer slices gain nothing.
 constexpr std::uint64_t kMaxTileRuns = 262'144;
-constexpr std::uint64_t kMaxSliceRuns = 256;
+constexpr std::uint64_t kMaxSliceRuns = 512;
 // A paced stream works this far ahead: a tile must be made while the queue lasts.
 constexpr std::int64_t kTileNs = 20'000'000;
 
@@ -78,11 +78,18 @@ std::uint64_t StampLog::size() const {
 }
 
 struct Stream::Impl {
-  struct Slot {
-    Batch batch;
+  struct Slot : Batch {
     Tally tally;
     std::uint64_t digest = 0;
     bool ready = false;
+    std::size_t maker = 0;  // who filled it last
+  };
+  // What a maker (a worker, or the reader where it helps) turns to first: the caches of its core
+  // hold it. When there is none left it takes of another's.
+  struct Maker {
+    std::uint64_t next_lane = 0;  // of this tile, to be simulated
+    std::uint64_t end_lane = 0;
+    std::vector<Slot*> free;  // the last one that came back is the next one to go
   };
   enum class Phase { kSimulate, kEncode };
 
@@ -95,16 +102,23 @@ struct Stream::Impl {
         encoder(model, EncoderOptionsOf(run_spec)),
         lanes(model),
         slots(Slots(run_spec, stream_options.threads)),
+        order(slots.size()),
+        makers(static_cast<std::size_t>(stream_options.threads)),
         reader_helps(!run_spec.paced()),
         reader_time(plan, run_spec.start_ns, run_spec.timestamp_form) {}
 
   Status Start();
-  void Work();
-  bool DoPiece(std::unique_lock<std::mutex>& lock, TimestampCursor& time);  // mutex held
+  void Work(std::size_t self);
+  // `self`: index of the maker that calls. Mutex held.
+  bool DoPiece(std::unique_lock<std::mutex>& lock, std::size_t self, TimestampCursor& time);
+  bool Simulate(std::unique_lock<std::mutex>& lock, std::size_t self);
+  bool EncodeNext(std::unique_lock<std::mutex>& lock, std::size_t self, TimestampCursor& time);
+  Slot* TakeFree(std::size_t self);
   void Encode(std::uint64_t number, Slot* slot, TimestampCursor& time);
   void LeaveSnapshot(std::unique_lock<std::mutex>& lock);
-  void NextTile();  // mutex held
-  Batch* Take();    // mutex held
+  void NextTile();                         // mutex held
+  Batch* Take();                           // mutex held
+  [[nodiscard]] bool NextIsReady() const;  // mutex held
 
   const RunSpec spec;
   const StreamOptions options;
@@ -127,14 +141,15 @@ struct Stream::Impl {
   std::condition_variable work;   // for workers: a claim is possible, or stop
   std::condition_variable ready;  // for the reader
   Phase phase = Phase::kSimulate;
-  std::uint64_t next_lane = 0;
+  std::uint64_t lanes_left = 0;  // of the tile, not claimed yet
   std::uint64_t next_batch = 0;
   std::uint64_t given = 0;  // batches handed out
-  std::uint64_t recycled = 0;
-  int active = 0;  // workers inside a claim
+  int active = 0;           // makers inside a claim
   bool stop = false;
   bool ended = false;  // every batch of the stream was claimed and made
   std::vector<Slot> slots;
+  std::vector<Slot*> order;  // by number of the batch, modulo: those claimed and not handed out
+  std::vector<Maker> makers;
   std::vector<std::thread> threads;
 
   // Reader's.
@@ -192,8 +207,7 @@ Status Stream::Impl::Start() {
       (largest + layout.lanes() - 1) / std::max<std::uint64_t>(layout.lanes(), 1);
   tile.resize(std::max<std::uint64_t>(per_lane * std::min(layout.lanes(), largest), 1) *
               kRunLength);
-  for (Slot& slot : slots) {
-    Batch& batch = slot.batch;
+  for (Batch& batch : slots) {
     batch.by_kind = options.by_kind;
     batch.runs.resize(kBatchRuns);
     if (options.records) {
@@ -206,9 +220,15 @@ Status Stream::Impl::Start() {
     if (options.index) batch.events.resize(kBatchEvents);
   }
   NextTile();
-  const int workers = options.threads - (reader_helps ? 1 : 0);
-  threads.reserve(static_cast<std::size_t>(workers));
-  for (int i = 0; i < workers; ++i) threads.emplace_back([this] { Work(); });
+  for (std::size_t n = 0; n < slots.size(); ++n) {
+    makers[n % makers.size()].free.reserve(slots.size());
+    makers[n % makers.size()].free.push_back(&slots[n]);
+  }
+  // The first maker is the reader, where it helps.
+  threads.reserve(makers.size());
+  for (std::size_t i = reader_helps ? 1 : 0; i < makers.size(); ++i) {
+    threads.emplace_back([this, i] { Work(i); });
+  }
   return {};
 }
 
@@ -237,56 +257,86 @@ void Stream::Impl::NextTile() {
   stride = (runs + layout.lanes() - 1) / layout.lanes() * kRunLength;
   claim = RoundUp(std::max<std::uint64_t>(1, 2'048 / stride), Lanes::kTogether);
   phase = Phase::kSimulate;
-  next_lane = 0;
+  lanes_left = tile_lanes;
+  const std::uint64_t share = RoundUp((tile_lanes + makers.size() - 1) / makers.size(), claim);
+  for (std::size_t i = 0; i < makers.size(); ++i) {
+    makers[i].next_lane = std::min(tile_lanes, i * share);
+    makers[i].end_lane = std::min(tile_lanes, (i + 1) * share);
+  }
   work.notify_all();
   ready.notify_one();  // a reader who helps
 }
 
-void Stream::Impl::Work() {
+void Stream::Impl::Work(std::size_t self) {
   TimestampCursor time(plan, spec.start_ns, spec.timestamp_form);
   std::unique_lock lock(mutex);
   while (!stop && !ended) {
-    if (!DoPiece(lock, time)) work.wait(lock);
+    if (!DoPiece(lock, self, time)) work.wait(lock);
   }
 }
 
 // Claims a piece of work and does it, without the mutex meanwhile. False: there is none to claim.
-bool Stream::Impl::DoPiece(std::unique_lock<std::mutex>& lock, TimestampCursor& time) {
-  if (phase == Phase::kSimulate && next_lane < tile_lanes) {
-    const std::uint64_t from = next_lane;
-    const std::uint64_t to = next_lane = std::min(tile_lanes, from + claim);
-    ++active;
-    lock.unlock();
-    SimulateRuns(layout, tile_begin, tile_end, from, to, stride, tile.data(), &lanes);
-    lock.lock();
-    --active;
-    if (next_lane == tile_lanes && active == 0) {
-      phase = Phase::kEncode;
-      work.notify_all();
-      ready.notify_one();
-    }
-    return true;
+bool Stream::Impl::DoPiece(std::unique_lock<std::mutex>& lock, std::size_t self,
+                           TimestampCursor& time) {
+  return phase == Phase::kSimulate ? Simulate(lock, self) : EncodeNext(lock, self, time);
+}
+
+bool Stream::Impl::Simulate(std::unique_lock<std::mutex>& lock, std::size_t self) {
+  // A maker has the same lanes in every tile, and helps out with another's at the end of one.
+  Maker* from = &makers[self];
+  if (from->next_lane == from->end_lane) {
+    from = &*std::max_element(makers.begin(), makers.end(), [](const Maker& a, const Maker& b) {
+      return a.end_lane - a.next_lane < b.end_lane - b.next_lane;
+    });
+    if (from->next_lane == from->end_lane) return false;
   }
-  if (phase == Phase::kEncode && next_batch * kBatchRuns < tile_end &&
-      next_batch < recycled + slots.size()) {
-    const std::uint64_t number = next_batch++;
-    Slot& slot = slots[number % slots.size()];
-    // Stamps are taken in the order of the batches, so they never go backwards.
-    if (options.stamps != nullptr) slot.batch.stamp_ns = options.stamps->At(number);
-    ++active;
-    lock.unlock();
-    Encode(number, &slot, time);
-    lock.lock();
-    --active;
-    slot.ready = true;
+  const std::uint64_t begin = from->next_lane;
+  const std::uint64_t end = from->next_lane = std::min(from->end_lane, begin + claim);
+  lanes_left -= end - begin;
+  ++active;
+  lock.unlock();
+  SimulateRuns(layout, tile_begin, tile_end, begin, end, stride, tile.data(), &lanes);
+  lock.lock();
+  --active;
+  if (lanes_left == 0 && active == 0) {
+    phase = Phase::kEncode;
+    work.notify_all();
     ready.notify_one();
-    if (next_batch * kBatchRuns >= tile_end && active == 0) {
-      if (options.snapshots != nullptr) LeaveSnapshot(lock);
-      NextTile();
-    }
-    return true;
   }
-  return false;
+  return true;
+}
+
+bool Stream::Impl::EncodeNext(std::unique_lock<std::mutex>& lock, std::size_t self,
+                              TimestampCursor& time) {
+  if (next_batch * kBatchRuns >= tile_end) return false;
+  Slot* const slot = TakeFree(self);
+  if (slot == nullptr) return false;
+  const std::uint64_t number = next_batch++;
+  order[number % order.size()] = slot;
+  // Stamps are taken in the order of the batches, so they never go backwards.
+  if (options.stamps != nullptr) slot->stamp_ns = options.stamps->At(number);
+  ++active;
+  lock.unlock();
+  Encode(number, slot, time);
+  lock.lock();
+  --active;
+  slot->ready = true;
+  ready.notify_one();
+  if (next_batch * kBatchRuns >= tile_end && active == 0) {
+    if (options.snapshots != nullptr) LeaveSnapshot(lock);
+    NextTile();
+  }
+  return true;
+}
+
+Stream::Impl::Slot* Stream::Impl::TakeFree(std::size_t self) {
+  std::vector<Slot*>* free = &makers[self].free;
+  for (std::size_t i = 0; free->empty() && i < makers.size(); ++i) free = &makers[i].free;
+  if (free->empty()) return nullptr;
+  Slot* const slot = free->back();
+  free->pop_back();
+  slot->maker = self;
+  return slot;
 }
 
 // Between two tiles: nothing can be claimed until the next one is there, so the lanes stand still
@@ -299,7 +349,7 @@ void Stream::Impl::LeaveSnapshot(std::unique_lock<std::mutex>& lock) {
 }
 
 void Stream::Impl::Encode(std::uint64_t number, Slot* slot, TimestampCursor& time) {
-  Batch& batch = slot->batch;
+  Batch& batch = *slot;
   const std::uint64_t from = number * kBatchRuns;
   const std::uint64_t to = std::min(from + kBatchRuns, tile_end);
   batch.number = number;
@@ -355,13 +405,18 @@ void Stream::Impl::Encode(std::uint64_t number, Slot* slot, TimestampCursor& tim
 }
 
 Batch* Stream::Impl::Take() {
-  Slot& slot = slots[given % slots.size()];
-  if (given - recycled >= slots.size() || !slot.ready) return nullptr;
-  slot.ready = false;
+  if (!NextIsReady()) return nullptr;
+  Slot* const slot = std::exchange(order[given % order.size()], nullptr);
+  slot->ready = false;
   ++given;
-  tally.Add(slot.tally);
-  digest += slot.digest;
-  return &slot.batch;
+  tally.Add(slot->tally);
+  digest += slot->digest;
+  return slot;
+}
+
+bool Stream::Impl::NextIsReady() const {
+  const Slot* const slot = order[given % order.size()];
+  return slot != nullptr && slot->ready;
 }
 
 Stream::Stream(const RunSpec& spec, const StreamOptions& options)
@@ -379,7 +434,8 @@ Batch* Stream::Next() {
   for (;;) {
     if (Batch* batch = impl_->Take()) return batch;
     if (impl_->stop || impl_->ended) return nullptr;
-    if (!impl_->reader_helps || !impl_->DoPiece(lock, impl_->reader_time)) impl_->ready.wait(lock);
+    if (!impl_->reader_helps || !impl_->DoPiece(lock, 0, impl_->reader_time))
+      impl_->ready.wait(lock);
   }
 }
 
@@ -390,14 +446,13 @@ Batch* Stream::TryNext() {
 
 bool Stream::ended() const {
   const std::lock_guard lock(impl_->mutex);
-  const bool more = impl_->slots[impl_->given % impl_->slots.size()].ready;
-  return (impl_->ended || impl_->stop) && !more;
+  return (impl_->ended || impl_->stop) && !impl_->NextIsReady();
 }
 
 void Stream::Recycle(Batch* batch) {
-  static_cast<void>(batch);  // they come back in order; a slot is known by its turn
+  auto* const slot = static_cast<Impl::Slot*>(batch);
   const std::lock_guard lock(impl_->mutex);
-  ++impl_->recycled;
+  impl_->makers[slot->maker].free.push_back(slot);
   impl_->work.notify_one();
 }
 

@@ -236,6 +236,21 @@ TEST_CASE("NumberText: every length, and what to_string says") {
   for (std::uint64_t n = 0; n < 100'000'000; n += 9'973) REQUIRE(text(n) == std::to_string(n));
 }
 
+TEST_CASE("EightDigitsOfTwo: what EightDigits says of each") {
+  const auto check = [](std::uint32_t v, std::uint32_t w) {
+    Digits of_v;
+    Digits of_w;
+    EightDigitsOfTwo(v, w, &of_v, &of_w);
+    REQUIRE(of_v.values == EightDigits(v).values);
+    REQUIRE(of_w.values == EightDigits(w).values);
+  };
+  // Every four digits in every place.
+  for (std::uint32_t four = 0; four < 10'000; ++four) {
+    check(four, 99'999'999 - four);
+    check(four * 10'000 + 9'999 - four, four * 10'001);
+  }
+}
+
 TEST_CASE("AmountText: shortest decimal of minor units") {
   CHECK(AmountText(499, 2) == "4.99");
   CHECK(AmountText(1920, 2) == "19.2");
