@@ -3,8 +3,7 @@
 // few regular ones with unusual numbers: then the JSON parser of produced.h has the word. Where it
 // speaks, both say the same; tests/verify/regular_test.cc holds them to it.
 //
-// Cost: 12 ns a summary as `playload expect` and most pipelines write it, 40 to 120 ns for others;
-// the JSON parser needs 250 to 500 ns.
+// What it gains is measured by bench/verify/verify_bench.py (docs/verify.md).
 //
 // Threads: a value type, one thread at a time.
 

@@ -73,7 +73,7 @@ class RecordFacts {
     std::string_view key;
     std::string_view value;
   };
-  // Event `i` of a run in full; lives until the next call. 60 ns, for the few that it is needed of.
+  // Event `i` of a run in full; lives until the next call. For the few that it is needed of.
   [[nodiscard]] Line Text(const ReplayedRun& run, std::uint32_t i);
 
  private:
