@@ -11,6 +11,7 @@
 #include "personas/load.h"
 #include "personas/read.h"
 #include "personas/write.h"
+#include "scenarios/script.h"
 #include "scenarios/windows.h"
 
 namespace playload {
@@ -25,6 +26,7 @@ constexpr std::uint64_t kMostPlayers = 1'000'000'000;
 constexpr std::uint64_t kMostCompatPlayers = 1'024;  // they share one lane
 constexpr std::size_t kMostRegions = 16;
 constexpr std::size_t kMostStages = 1'000;
+constexpr std::size_t kMostScripts = 500;  // of a probe: what a lane can tell apart
 constexpr std::size_t kLongestName = 64;
 
 // Names go into file names and JSON as they are.
@@ -99,6 +101,8 @@ class Reader {
   Status ReadTimeline(const YamlNode& node);
   Status ReadFraud(const YamlNode& node);
   Status ReadOverload(const YamlNode& node);
+  Status ReadProbe(const YamlNode& node);
+  Status ReadScripts(const YamlNode& node, bool server, ProbeIncident* incident) const;
   static void ReadWindow(const YamlNode& node, YamlFields* fields, Window* window);
   [[nodiscard]] Status CheckWindow(const YamlNode& node, const Window& window) const;
   Status ReadPlan(const YamlNode& node);
@@ -398,16 +402,23 @@ Status Reader::ReadTimeline(const YamlNode& node) {
       return At(entry.line, "an incident must be a map, such as {fraud: NAME, share: 0.05, ...}");
     }
     const bool fraud = Find(entry, "fraud") != nullptr;
-    if (fraud == (Find(entry, "overload") != nullptr)) {
-      if (fraud) return At(entry.line, "an incident is one of 'fraud' and 'overload', not both");
-      const std::string near = Nearest(entry.map.front().first, {"fraud", "overload"});
+    const bool overload = Find(entry, "overload") != nullptr;
+    const bool probe = Find(entry, "probe") != nullptr;
+    const int kinds = int{fraud} + int{overload} + int{probe};
+    if (kinds > 1) {
+      return At(entry.line, "an incident is one of 'fraud', 'overload' and 'probe', not several");
+    }
+    if (kinds == 0) {
+      const std::string near = Nearest(entry.map.front().first, {"fraud", "overload", "probe"});
       return At(entry.key_lines.front(),
-                "an incident needs 'fraud: NAME' or 'overload: NAME'" +
+                "an incident needs 'fraud: NAME', 'overload: NAME' or 'probe: NAME'" +
                     (near.empty() ? std::string() : "; did you mean " + Quoted(near) + "?"));
     }
-    Status status = fraud ? ReadFraud(entry) : ReadOverload(entry);
+    Status status = fraud ? ReadFraud(entry) : overload ? ReadOverload(entry) : ReadProbe(entry);
     if (!status.ok()) return status;
-    const std::string& name = fraud ? s_.fraud.back().name : s_.overload.back().name;
+    const std::string& name = fraud      ? s_.fraud.back().name
+                              : overload ? s_.overload.back().name
+                                         : s_.probes.back().name;
     if (!IsName(name)) {
       return At(entry.line, "incident name " + Quoted(name) + kNameRule);
     }
@@ -522,6 +533,52 @@ Status Reader::ReadOverload(const YamlNode& node) {
   incident.latency = static_cast<int>(latency);
   incident.cap = static_cast<int>(cap);
   s_.overload.push_back(std::move(incident));
+  return {};
+}
+
+Status Reader::ReadProbe(const YamlNode& node) {
+  ProbeIncident incident;
+  YamlFields fields(file_, node, "probe");
+  fields.Text("probe", &incident.name, true);
+  ReadWindow(node, &fields, &incident.window);
+  fields.Share("share", &incident.share_parts, true);
+  const YamlNode* players = fields.Node("players");
+  const YamlNode* servers = fields.Node("servers");
+  if (Status status = fields.Finish(); !status.ok()) return status;
+  if (Status status = CheckWindow(node, incident.window); !status.ok()) return status;
+  if (incident.share_parts == 0) {
+    return At(Find(node, "share")->line, "a share of 0 has no effect");
+  }
+  if ((players == nullptr) == (servers == nullptr)) {
+    return At(node.line, "a probe has either 'players' or 'servers': a list of scripts");
+  }
+  if (s_.probes.size() == static_cast<std::size_t>(kMaxProbes)) {
+    return At(node.line, "timeline: at most " + std::to_string(kMaxProbes) + " probes");
+  }
+  const bool server = servers != nullptr;
+  if (Status status = ReadScripts(server ? *servers : *players, server, &incident); !status.ok()) {
+    return status;
+  }
+  s_.probes.push_back(std::move(incident));
+  return {};
+}
+
+Status Reader::ReadScripts(const YamlNode& node, bool server, ProbeIncident* incident) const {
+  if (node.kind != YamlNode::Kind::kList || node.list.empty()) {
+    return NeedsList(node, server ? "servers" : "players");
+  }
+  if (node.list.size() > kMostScripts) {
+    return At(node.list[kMostScripts].line,
+              "a probe has at most " + FormatCount(kMostScripts) + " scripts");
+  }
+  for (const YamlNode& entry : node.list) {
+    if (entry.kind != YamlNode::Kind::kText) {
+      return At(entry.line, "a script is a text, such as \"purchase USD x5, refund\"");
+    }
+    Result<Script> script = ParseScript(entry.text, server);
+    if (!script) return At(entry.line, script.error().message());
+    incident->scripts.push_back(std::move(*script));
+  }
   return {};
 }
 

@@ -7,6 +7,7 @@
 #include "generator/event/catalog.h"
 #include "personas/write.h"
 #include "scenarios/load.h"
+#include "scenarios/script.h"
 
 namespace playload {
 namespace {
@@ -63,7 +64,7 @@ std::string ServersText(const Scenario& s) {
 }
 
 std::string TimelineText(const Scenario& s) {
-  if (s.fraud.empty() && s.overload.empty()) return "";
+  if (s.fraud.empty() && s.overload.empty() && s.probes.empty()) return "";
   std::string out = "timeline:\n";
   for (const FraudIncident& incident : s.fraud) {
     out += "  - fraud: " + incident.name + "\n" + WindowText(incident.window);
@@ -85,6 +86,14 @@ std::string TimelineText(const Scenario& s) {
     out += "    memory: " + std::to_string(incident.memory) + "\n";
     out += "    latency: " + std::to_string(incident.latency) + "\n";
     out += "    cap: " + std::to_string(incident.cap) + "\n";
+  }
+  for (const ProbeIncident& probe : s.probes) {
+    out += "  - probe: " + probe.name + "\n" + WindowText(probe.window);
+    out += "    share: " + YamlShare(probe.share_parts) + "\n    ";
+    out += probe.scripts.front().server ? "servers:\n" : "players:\n";
+    for (const Script& script : probe.scripts) {
+      out += "      - " + YamlQuoted(ScriptText(script)) + "\n";
+    }
   }
   return out;
 }

@@ -76,6 +76,45 @@ struct OverloadIncident {
   int cap = 100;  // the addition lifts cpu_load and memory_usage up to here and no further
 };
 
+// What one actor of a probe does, step by step.
+struct ProbeStep {
+  enum class What : std::uint8_t {
+    kMove,
+    kInteraction,
+    kLevelStart,
+    kLevelComplete,
+    kPurchase,
+    kRefund,  // of the latest purchase, also when that was refunded before
+    kMetric,
+  };
+  What what = What::kMove;
+  int currency = -1;  // purchase: index into kCurrencyTable; -1: the player's own
+  int item = -1;      // purchase: index into kCatalog; -1: one that is used up
+  int cpu = 50, memory = 50, latency = 50;  // metric: percent, percent, ms
+  // Event time since the step before: the step takes the lane's first event at or after it or, with
+  // `within`, the last one before it. 0: as soon as the actor's turn comes. Players only.
+  std::int64_t wait_ns = 0;
+  bool within = false;
+  friend bool operator==(const ProbeStep&, const ProbeStep&) = default;
+};
+
+struct Script {
+  bool server = false;
+  std::vector<ProbeStep> steps;  // at least one
+  friend bool operator==(const Script&, const Script&) = default;
+};
+
+inline constexpr int kMaxProbes = 4;  // per scenario
+
+// While active, this share of the sessions that begin (servers: of the metrics) is the beginning of
+// one of these scripts, in turn: of a new player, who leaves for good at its end, or of a server.
+struct ProbeIncident {
+  std::string name;
+  Window window;
+  std::int64_t share_parts = 0;
+  std::vector<Script> scripts;  // all of players or all of servers
+};
+
 // The offered load: pieces of constant or linearly changing rate; the last one goes on for ever at
 // its end rate.
 struct Stage {
@@ -96,6 +135,7 @@ struct Scenario {
   Servers servers;
   std::vector<FraudIncident> fraud;
   std::vector<OverloadIncident> overload;
+  std::vector<ProbeIncident> probes;
   std::vector<Stage> plan;
   std::int64_t duration_ns = 0;   // default length of a run; 0: no end
   std::vector<Persona> personas;  // all that the mix and the fraud incidents name

@@ -279,23 +279,10 @@ Result<RunSpec> SpecFromManifest(const std::string& run_dir, std::size_t destina
   return spec;
 }
 
-Status WriteStamps(const std::string& run_dir, const std::vector<std::int64_t>& stamps) {
-  std::string bytes;
-  std::int64_t before = 0;
-  for (const std::int64_t stamp : stamps) {
-    auto difference = static_cast<std::uint64_t>(stamp - before);  // stamps never go backwards
-    before = stamp;
-    while (difference >= 128) {
-      bytes += static_cast<char>(128 | (difference & 127));
-      difference >>= 7;
-    }
-    bytes += static_cast<char>(difference);
-  }
-  return WriteFileAtomically(run_dir + "/stamps.bin", bytes);
-}
+std::string StampsFile(const std::string& run_dir) { return run_dir + "/stamps.bin"; }
 
 Result<std::vector<std::int64_t>> ReadStamps(const std::string& run_dir) {
-  const std::string file = run_dir + "/stamps.bin";
+  const std::string file = StampsFile(run_dir);
   const Result<std::string> bytes = ReadWholeFile(file, kMaxStampBytes);
   if (!bytes) return bytes.error();
   std::vector<std::int64_t> stamps;

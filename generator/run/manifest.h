@@ -52,8 +52,8 @@ Result<Manifest> ReadManifest(const std::string& run_dir);
 // destination's events ended.
 Result<RunSpec> SpecFromManifest(const std::string& run_dir, std::size_t destination = 0);
 
-// stamps.bin: the first stamp and then differences, as varints (7 bits a byte, low bits first).
-Status WriteStamps(const std::string& run_dir, const std::vector<std::int64_t>& stamps);
+// stamps.bin, which a StampLog writes.
+std::string StampsFile(const std::string& run_dir);
 Result<std::vector<std::int64_t>> ReadStamps(const std::string& run_dir);
 
 }  // namespace playload

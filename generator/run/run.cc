@@ -341,6 +341,10 @@ Status Run::Announce() {
   SteadyClock clock;
   const std::int64_t before = clock.Now();
   ChooseStart(LeadNs() + kManifestNs);
+  if (shared_.stamps) {
+    const Status spooled = shared_.stamps->SpoolTo(StampsFile(summary_.run_dir));
+    if (!spooled.ok()) return spooled;
+  }
   const Status status = WriteFirstManifest();
   const std::int64_t took = clock.Now() - before;
   if (!status.ok() || took <= kManifestNs || options_.start_given || !IsPaced(options_.spec)) {
@@ -536,11 +540,10 @@ std::optional<StreamFacts> Run::Regenerate(Position end) const {
   RunSpec spec = shared_.spec;
   spec.end = end;
   if (end / spec.shards > kMostRegenerated) return std::nullopt;
-  StampLog stamps(shared_.stamps ? shared_.stamps->stamps() : std::vector<std::int64_t>{});
   StreamOptions options;
   options.threads = options_.threads;
   options.index = false;
-  options.stamps = shared_.stamps ? &stamps : nullptr;
+  options.stamps = shared_.stamps.get();
   Stream stream(spec, options);
   if (!stream.Start().ok()) return std::nullopt;
   while (Batch* batch = stream.Next()) {
@@ -619,7 +622,7 @@ Status Run::WriteFiles() {
     if (status.ok()) status = next;
   };
   if (summary_.begun) {
-    if (shared_.stamps) keep_first(WriteStamps(summary_.run_dir, shared_.stamps->stamps()));
+    if (shared_.stamps) keep_first(shared_.stamps->Finish());
     keep_first(WriteManifest(summary_.run_dir, manifest_));
     std::vector<LedgerEntry> ledger;
     for (const DestinationSummary& row : summary_.destinations) ledger.push_back(row.ledger);

@@ -58,8 +58,9 @@ static_assert(sizeof(Place) == 12);
 inline constexpr std::uint16_t kRowMask = 0x01FF;
 inline constexpr std::uint16_t kStateMask = 0x000F;
 inline constexpr std::uint16_t kServerActor = 0x1000;
-inline constexpr std::uint16_t kBegins = 0x2000;  // a session with the next turn
-inline constexpr std::uint16_t kRareTurn = kServerActor | kBegins;
+inline constexpr std::uint16_t kBegins = 0x2000;    // a session with the next turn
+inline constexpr std::uint16_t kScripted = 0x4000;  // follows a probe's script
+inline constexpr std::uint16_t kRareTurn = kServerActor | kBegins | kScripted;
 
 struct Actor {
   union {
@@ -69,12 +70,18 @@ struct Actor {
       std::uint64_t draw;  // state of the draws: DrawAt()'s sum for this session and step
     } player;
     struct {
+      std::uint32_t life;
+      std::uint32_t session;
+      std::uint64_t step : 16;  // that is next: 0 the session's beginning, then the script's
+      std::uint64_t due : 48;   // the lane's record that it will be, while it waits for its instant
+    } scripted;
+    struct {
       std::uint32_t step;
       std::uint32_t region;
       std::uint16_t online;  // players on it now
       std::uint8_t cpu_drift;
       std::uint8_t memory_drift;
-      std::uint32_t unused;
+      std::uint32_t script_step;  // that is next
     } server;
   };
   std::uint16_t entity;  // the place's or the server's index in the lane
@@ -85,7 +92,7 @@ struct Actor {
   std::uint16_t next;  // in the same list: number, 0 at the end
   std::uint8_t level;
   std::uint8_t map;
-  std::uint16_t unused;
+  std::uint16_t script;  // index into Model::scripts; servers: index + 1, 0 while they follow none
 };
 static_assert(sizeof(Actor) == 32);
 
@@ -101,8 +108,14 @@ struct alignas(64) Lane {
   std::uint16_t newcomers;      // places whose first session was begun or is in the wheel
   std::uint8_t fraud_turn[16];  // which of an incident's personas is next
   std::uint32_t fraud_sum[16];  // share of sessions taken, accumulated; an overflow takes one
+  std::uint32_t probe_sum[4];   // the same of probes
+  std::uint16_t probe_turn[4];  // which of a probe's scripts is next
+  std::uint64_t due_made;       // record that the first of `due` is; kNoneDue
+  std::uint16_t due;            // scripted actors that wait for an instant, by Actor::scripted.due
   std::uint16_t slots[kSlots];
   std::uint16_t far[kBlocks + kEras];
+
+  static constexpr std::uint64_t kNoneDue = ~std::uint64_t{0};
 
   [[nodiscard]] Actor* actors() { return reinterpret_cast<Actor*>(this + 1); }
 };

@@ -81,13 +81,13 @@ void Lanes::Simulate(std::uint64_t lane, Record* out, std::uint32_t count) {
   if (model_.compat) {
     open.SimulateCompat(out, count);
   } else {
-    OpenLane::Simulate(&open, 1, &out, count);
+    open.SimulateAlone(out, count);
   }
 }
 
 void Lanes::Simulate(const Slice* slices, std::size_t lanes) {
   assert(lanes > 0 && lanes <= kTogether);
-  if (model_.compat) {
+  if (model_.compat || model_.timed_scripts) {
     for (std::size_t i = 0; i < lanes; ++i)
       Simulate(slices[i].lane, slices[i].out, slices[i].count);
     return;
@@ -103,8 +103,7 @@ void Lanes::Simulate(const Slice* slices, std::size_t lanes) {
   OpenLane::Simulate(open, lanes, out, together);
   for (std::size_t i = 0; i < lanes; ++i) {
     if (slices[i].count == together) continue;
-    Record* const rest = out[i] + together;
-    OpenLane::Simulate(&open[i], 1, &rest, slices[i].count - together);
+    open[i].SimulateAlone(out[i] + together, slices[i].count - together);
   }
 }
 

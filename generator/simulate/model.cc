@@ -164,6 +164,8 @@ Model::Model(const Scenario& scenario, std::uint64_t seed)
     fraud_share.push_back(ShareOf32(incident.share_parts));
   }
 
+  CompileProbes(scenario.probes);
+
   mix = Choice(PartsOf(population.mix));
   for (const PersonaShare& share : population.mix) {
     mix_persona.push_back(static_cast<std::uint8_t>(share.persona));
@@ -221,6 +223,34 @@ Model::Model(const Scenario& scenario, std::uint64_t seed)
   PlanFirstSessions(population, online_shares, cycle_ticks);
   rows = row_store_.data();
   dwells = dwell_store_.data();
+}
+
+void Model::CompileProbes(const std::vector<ProbeIncident>& incidents) {
+  // In the order of ProbeStep::What.
+  constexpr Action kActions[] = {Action::kMove,          Action::kInteraction, Action::kLevelStart,
+                                 Action::kLevelComplete, Action::kPurchase,    Action::kRefund,
+                                 Action::kServerMetric};
+  for (const ProbeIncident& incident : incidents) {
+    probes.push_back({incident.window, ShareOf32(incident.share_parts),
+                      incident.scripts.front().server, static_cast<std::uint16_t>(scripts.size()),
+                      static_cast<std::uint16_t>(incident.scripts.size())});
+    for (const Script& script : incident.scripts) {
+      std::vector<ScriptStep>& steps = scripts.emplace_back();
+      for (const ProbeStep& from : script.steps) {
+        ScriptStep step{};
+        step.wait_ns = from.wait_ns;
+        step.within = from.within;
+        step.action = kActions[static_cast<unsigned>(from.what)];
+        const bool metric = from.what == ProbeStep::What::kMetric;
+        // -1 is kFree.
+        step.a = static_cast<std::uint8_t>(metric ? from.cpu : from.item);
+        step.b = static_cast<std::uint8_t>(metric ? from.memory : from.currency);
+        step.c = static_cast<std::uint16_t>(metric ? from.latency : 0);
+        steps.push_back(step);
+        timed_scripts = timed_scripts || from.wait_ns > 0;
+      }
+    }
+  }
 }
 
 void Model::PlanFirstSessions(const Population& population, const std::vector<double>& online,

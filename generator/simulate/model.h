@@ -13,6 +13,7 @@
 
 #include "generator/base/random.h"
 #include "generator/event/catalog.h"
+#include "generator/event/record.h"
 #include "generator/pace/plan.h"
 #include "scenarios/scenario.h"
 
@@ -88,6 +89,24 @@ struct PersonaTables {
   Choice item_types;  // index: ItemType
 };
 
+// Probes, compiled.
+struct ScriptStep {
+  std::int64_t wait_ns;  // as ProbeStep
+  Action action;
+  bool within;
+  std::uint8_t a;                             // purchase: catalog item or kFree; metric: cpu_load
+  std::uint8_t b;                             // purchase: currency or kFree; metric: memory_usage
+  std::uint16_t c;                            // metric: latency
+  static constexpr std::uint8_t kFree = 255;  // the player's own currency, an item used up
+};
+struct Probe {
+  Window window;
+  std::uint32_t share;  // of 2^32
+  bool server;
+  std::uint16_t first_script;  // index into Model::scripts
+  std::uint16_t scripts;
+};
+
 // First sessions of a block of ticks (lane.h).
 struct FirstSessions {
   std::uint32_t share_before;  // of a lane's places: had their first session before it; of 2^32
@@ -139,7 +158,10 @@ class Model {
   std::vector<FraudIncident> fraud;
   std::vector<std::uint32_t> fraud_share;  // of 2^32, per incident
   std::vector<OverloadIncident> overload;
-  Plan timeline;  // what the incidents' times refer to
+  std::vector<Probe> probes;
+  std::vector<std::vector<ScriptStep>> scripts;
+  bool timed_scripts = false;  // some step waits
+  Plan timeline;               // what the incidents' times refer to
 
  private:
   std::uint64_t players_;
@@ -147,6 +169,8 @@ class Model {
   std::uint64_t lanes_;
   std::uint32_t servers_per_lane_;
   double online_per_lane_ = 0;
+  void CompileProbes(const std::vector<ProbeIncident>& incidents);
+
   Choice regions_;
   std::uint32_t virtual_below_ = 0;
   void PlanFirstSessions(const Population& population, const std::vector<double>& online,

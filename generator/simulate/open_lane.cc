@@ -114,8 +114,8 @@ void OpenLane::OpenEra() {
   }
 }
 
-void OpenLane::Simulate(OpenLane* open, std::size_t lanes, Record* const* out,
-                        std::uint32_t count) {
+std::uint32_t OpenLane::Simulate(OpenLane* open, std::size_t lanes, Record* const* out,
+                                 std::uint32_t count) {
   const Model& model = *open[0].model_;
   const AliasRow* const rows = model.rows;
   const DwellTable* const dwells = model.dwells;
@@ -151,7 +151,12 @@ void OpenLane::Simulate(OpenLane* open, std::size_t lanes, Record* const* out,
           self.Measure(&a, number, lane.made + n, &record);
           continue;
         }
-        self.StartSession(&a, lane.made + n);
+        if ((a.row & kBegins) != 0) self.StartSession(&a, lane.made + n);
+        if ((a.row & kScripted) != 0) {
+          self.Play(&a, number, lane.made + n, &record);
+          if (lanes == 1) count = self.UpToDue(count);
+          continue;
+        }
       }
       const std::uint64_t r = DrawFrom(a.player.draw);
       a.player.draw += kDrawStep;
@@ -189,6 +194,21 @@ void OpenLane::Simulate(OpenLane* open, std::size_t lanes, Record* const* out,
     }
   }
   for (std::size_t g = 0; g < lanes; ++g) open[g].lane_->made += count;
+  return count;
+}
+
+void OpenLane::SimulateAlone(Record* out, std::uint32_t count) {
+  while (count > 0) {
+    std::uint32_t made = UpToDue(count);
+    if (made > 0) {
+      made = Simulate(this, 1, &out, made);
+    } else {
+      PlayDue(out);
+      made = 1;
+    }
+    out += made;
+    count -= made;
+  }
 }
 
 std::int64_t OpenLane::InstantOf(std::uint64_t made) const {

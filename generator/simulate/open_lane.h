@@ -4,10 +4,11 @@
 // model and of the lane's memory.
 //
 // The parts: open_lane.cc the wheel and the turns of players, sessions.cc who comes and goes,
-// purchases.cc, servers.cc, compat.cc the original generator's world.
+// purchases.cc, servers.cc, scripts.cc probes, compat.cc the original generator's world.
 
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 
@@ -33,7 +34,12 @@ class OpenLane {
   void BeginCompat();
   // The next `count` records of each of `lanes` lanes, which belong to the same model. They take
   // turns event by event: what one lane waits for is hidden behind the others' work.
-  static void Simulate(OpenLane* open, std::size_t lanes, Record* const* out, std::uint32_t count);
+  // Returns how many were made of each: of one lane alone fewer, when somebody who waits for an
+  // instant is next.
+  static std::uint32_t Simulate(OpenLane* open, std::size_t lanes, Record* const* out,
+                                std::uint32_t count);
+  // The next `count` records of this lane, with those who wait for instants.
+  void SimulateAlone(Record* out, std::uint32_t count);
   void SimulateCompat(Record* out, std::uint32_t count);
 
  private:
@@ -71,10 +77,24 @@ class OpenLane {
   void EndSession(Actor* actor, std::uint16_t number, std::uint32_t gap_ticks);
   [[nodiscard]] int FraudEpisode(std::uint64_t made);
 
+  // Scripts.
+  [[nodiscard]] int ScriptTurn(bool server, std::uint64_t made);
+  void Play(Actor* actor, std::uint16_t number, std::uint64_t made, Record* record);
+  void PlayDue(Record* record);
+  void PlayStep(Actor* actor, const ScriptStep& step, Record* record);
+  void PlayLater(Actor* actor, std::uint16_t number, std::uint64_t made, const ScriptStep& next);
+  [[nodiscard]] std::uint32_t UpToDue(std::uint32_t count) const {
+    return static_cast<std::uint32_t>(
+        std::min<std::uint64_t>(count, lane_->due_made - lane_->made));
+  }
+  void FollowScript(Actor* actor, std::uint64_t made, int* cpu, int* memory, int* latency);
+
   // Rare records.
   void Trade(const Actor& actor, Emit emit, Record* record);
   void Buy(const Actor& actor, bool foreign, Record* record);
   void Refund(const Actor& actor, bool again, Record* record);
+  static void Put(Action action, unsigned item, unsigned currency, FraudAlert alert,
+                  Record* record);
   void Measure(Actor* actor, std::uint16_t number, std::uint64_t made, Record* record);
 
   [[nodiscard]] std::uint64_t KeyOf(std::uint32_t place) const {

@@ -49,11 +49,7 @@ void OpenLane::Buy(const Actor& actor, bool foreign, Record* record) {
   p.traits.refundable = 1;
   p.traits.item = item & 31;
   p.traits.currency = currency & 15;
-  record->action = Action::kPurchase;
-  record->a = static_cast<std::uint8_t>(item);
-  record->b = static_cast<std::uint8_t>(currency);
-  record->flags = static_cast<std::uint8_t>(record->flags | static_cast<unsigned>(alert)
-                                                                << Record::kAlertShift);
+  Put(Action::kPurchase, item, currency, alert, record);
 }
 
 void OpenLane::Refund(const Actor& actor, bool again, Record* record) {
@@ -72,9 +68,14 @@ void OpenLane::Refund(const Actor& actor, bool again, Record* record) {
     p.traits.refundable = 0;
   }
   const FraudAlert alert = p.fraud.Observe(p.traits.currency);
-  record->action = Action::kRefund;
-  record->a = static_cast<std::uint8_t>(p.traits.item);
-  record->b = static_cast<std::uint8_t>(p.traits.currency);
+  Put(Action::kRefund, p.traits.item, p.traits.currency, alert, record);
+}
+
+void OpenLane::Put(Action action, unsigned item, unsigned currency, FraudAlert alert,
+                   Record* record) {
+  record->action = action;
+  record->a = static_cast<std::uint8_t>(item);
+  record->b = static_cast<std::uint8_t>(currency);
   record->flags = static_cast<std::uint8_t>(record->flags | static_cast<unsigned>(alert)
                                                                 << Record::kAlertShift);
 }

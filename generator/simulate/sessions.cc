@@ -16,6 +16,15 @@ void OpenLane::Begin() {
         Below(static_cast<std::uint32_t>(r >> 32),
               static_cast<std::uint32_t>(model_->fraud[k].personas.size())));
   }
+  lane_->due_made = Lane::kNoneDue;
+  for (std::size_t k = 0; k < model_->probes.size(); ++k) {
+    constexpr std::uint64_t kProbes = kMaxIncidents;  // steps before are of fraud
+    const std::uint64_t r =
+        DrawAt(EntityKey(model_->seed_key, number_), kProbes + k, Purpose::kLane);
+    lane_->probe_sum[k] = static_cast<std::uint32_t>(r);
+    lane_->probe_turn[k] = static_cast<std::uint16_t>(
+        Below(static_cast<std::uint32_t>(r >> 32), model_->probes[k].scripts));
+  }
   // Servers are the first actors, for ever.
   lane_->high = model_->servers_per_lane();
   for (std::uint32_t s = 0; s < model_->ServersIn(number_); ++s) {
@@ -103,7 +112,8 @@ void OpenLane::StartSession(Actor* actor, std::uint64_t made) {
   Place& p = places_[place];
   ++p.session;
   const int episode = model_->fraud.empty() ? -1 : FraudEpisode(made);
-  if (p.traits.leaves || episode >= 0) {
+  const int script = episode >= 0 || model_->probes.empty() ? -1 : ScriptTurn(false, made);
+  if (p.traits.leaves || episode >= 0 || script >= 0) {
     const std::uint64_t r = DrawAt(KeyOf(place), p.session, Purpose::kPersona);
     // The first life's persona goes with its time.
     const unsigned persona =
@@ -115,7 +125,7 @@ void OpenLane::StartSession(Actor* actor, std::uint64_t made) {
     p.fraud = FraudState{};
     p.traits.persona = persona & 31;
     p.traits.console = static_cast<std::uint32_t>(r) < model_->console_below;
-    p.traits.episode = episode >= 0;
+    p.traits.episode = episode >= 0 || script >= 0;
     p.level = 1;
     p.map = 0;
   } else {
@@ -129,6 +139,11 @@ void OpenLane::StartSession(Actor* actor, std::uint64_t made) {
   actor->level = p.level;
   actor->map = p.map;
   ++ServerOf(place).server.online;
+  if (script >= 0) {
+    actor->scripted.step = 0;
+    actor->script = static_cast<std::uint16_t>(script);
+    actor->row = kScripted;
+  }
 }
 
 void OpenLane::EndSession(Actor* actor, std::uint16_t number, std::uint32_t gap_ticks) {

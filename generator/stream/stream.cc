@@ -4,9 +4,10 @@
 #include <bit>
 #include <condition_variable>
 #include <cstring>
-#include <deque>
+#include <mutex>
 #include <thread>
 #include <utility>
+#include <vector>
 
 #include "generator/encode/dataflow.h"
 #include "generator/oracle/fraud_rule.h"
@@ -56,26 +57,6 @@ std::size_t Slots(const RunSpec& spec, int threads) {
 }
 
 }  // namespace
-
-std::int64_t StampLog::At(std::uint64_t batch) {
-  const std::lock_guard lock(mutex_);
-  while (stamps_.size() <= batch) {
-    if (!clock_) return stamps_.empty() ? 0 : stamps_.back();
-    const std::int64_t now = clock_();
-    stamps_.push_back(stamps_.empty() ? now : std::max(now, stamps_.back()));
-  }
-  return stamps_[batch];
-}
-
-std::vector<std::int64_t> StampLog::stamps() const {
-  const std::lock_guard lock(mutex_);
-  return stamps_;
-}
-
-std::uint64_t StampLog::size() const {
-  const std::lock_guard lock(mutex_);
-  return stamps_.size();
-}
 
 struct Stream::Impl {
   struct Slot : Batch {

@@ -12,37 +12,16 @@
 #pragma once
 
 #include <cstdint>
-#include <functional>
 #include <memory>
-#include <mutex>
-#include <vector>
 
 #include "generator/base/status.h"
 #include "generator/oracle/tally.h"
 #include "generator/stream/snapshots.h"
 #include "generator/stream/spec.h"
+#include "generator/stream/stamp_log.h"
 #include "transports/batch.h"
 
 namespace playload {
-
-// The instants of batches under rate max on the live clock, shared by all streams of a run: the
-// first to reach a batch stamps it with the clock, the others read it. Never goes backwards. From a
-// recorded log (verify), reads only.
-// Threads: any.
-class StampLog {
- public:
-  explicit StampLog(std::function<std::int64_t()> clock) : clock_(std::move(clock)) {}
-  explicit StampLog(std::vector<std::int64_t> recorded) : stamps_(std::move(recorded)) {}
-  std::int64_t At(std::uint64_t batch);
-  [[nodiscard]] std::vector<std::int64_t> stamps() const;
-  // Batches that have been stamped.
-  [[nodiscard]] std::uint64_t size() const;
-
- private:
-  std::function<std::int64_t()> clock_;  // empty when recorded
-  mutable std::mutex mutex_;             // guards stamps_
-  std::vector<std::int64_t> stamps_;     // UTC ns, index: batch number
-};
 
 struct StreamOptions {
   int threads = 1;

@@ -159,7 +159,7 @@ TEST_CASE("History: under rate max blocks have the stamps of their batches, and 
     Past past(spec, {}, nullptr, &log);
     for (std::uint64_t n = 5; n < 20; ++n) {
       const BlockRef block = past.Get(n, 50);
-      CHECK(block->stamp_ns == log.stamps()[n]);
+      CHECK(block->stamp_ns == log.At(n));
     }
   }
   CHECK(log.size() == 20);

@@ -2,10 +2,12 @@
 
 #include <doctest/doctest.h>
 
+#include <filesystem>
 #include <string>
 #include <vector>
 
 #include "generator/run/json_file.h"
+#include "generator/stream/stamp_log.h"
 #include "scenarios/load.h"
 #include "tests/run/fakes.h"
 
@@ -196,7 +198,14 @@ TEST_CASE("Stamps: come back as they were, and what is cut off or overflows is r
   const std::vector<std::int64_t> stamps = {1'767'225'600'123'456'789, 1'767'225'600'123'456'789,
                                             1'767'225'600'123'456'916, 1'767'225'600'123'473'300,
                                             1'799'999'999'999'999'999};
-  REQUIRE(WriteStamps(folder.path(), stamps).ok());
+  const auto write = [&folder](const std::vector<std::int64_t>& all) {
+    std::size_t next = 0;
+    StampLog log([&] { return all[next++]; });
+    REQUIRE(log.SpoolTo(StampsFile(folder.path())).ok());
+    if (!all.empty()) CHECK(log.At(all.size() - 1) == all.back());
+    REQUIRE(log.Finish().ok());
+  };
+  write(stamps);
   const Result<std::vector<std::int64_t>> read = ReadStamps(folder.path());
   REQUIRE(read.has_value());
   CHECK(*read == stamps);
@@ -205,7 +214,8 @@ TEST_CASE("Stamps: come back as they were, and what is cut off or overflows is r
   REQUIRE(bytes.has_value());
   CHECK(bytes->size() == 9 + 1 + 1 + 3 + 8);
 
-  REQUIRE(WriteStamps(folder.path(), {}).ok());
+  REQUIRE(std::filesystem::remove(StampsFile(folder.path())));
+  write({});
   REQUIRE(ReadStamps(folder.path()).has_value());
   CHECK(ReadStamps(folder.path())->empty());
   for (const std::string& wrong :

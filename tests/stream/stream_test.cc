@@ -138,8 +138,9 @@ TEST_CASE("Stream: stamps of rate max are shared and never go backwards") {
   const Read first = ReadAll(spec, options);
   options.threads = 1;
   CHECK(ReadAll(spec, options).bytes == first.bytes);
-  const std::vector<std::int64_t> stamps = log.stamps();
-  CHECK(stamps.size() == 20);
+  REQUIRE(log.size() == 20);
+  std::vector<std::int64_t> stamps;
+  for (std::uint64_t batch = 0; batch < 20; ++batch) stamps.push_back(log.At(batch));
   CHECK(std::is_sorted(stamps.begin(), stamps.end()));
   StampLog recorded(stamps);
   options.stamps = &recorded;

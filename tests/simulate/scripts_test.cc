@@ -1,0 +1,231 @@
+// What probes make of lanes: every script as it is written, in turn, at the stated rate, and waits
+// that end at the lane's nearest event on the right side of the edge.
+
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
+#include <map>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "generator/oracle/fraud_rule.h"
+#include "generator/pace/plan.h"
+#include "generator/simulate/lanes.h"
+#include "scenarios/script.h"
+#include "tests/support/world.h"
+
+namespace playload {
+namespace {
+
+constexpr std::int64_t kSecond = 1'000'000'000;
+
+Script Read(const char* text, bool server = false) {
+  const Result<Script> script = ParseScript(text, server);
+  REQUIRE_MESSAGE(script, script.error().message());
+  return *script;
+}
+
+Scenario World(std::vector<Script> scripts, std::int64_t parts) {
+  Scenario world = test::World(2'000, {"casual", "regular"});
+  world.plan = {{5'000'000, 5'000'000, 0}};  // 5,000/s
+  world.probes.push_back({"probe", {}, parts, std::move(scripts)});
+  return world;
+}
+
+std::vector<Record> LaneRecords(const Model& model, std::uint64_t lane, std::uint32_t count,
+                                std::uint32_t slice) {
+  Lanes lanes(model);
+  REQUIRE(lanes.ok());
+  std::vector<Record> records(count);
+  for (std::uint32_t n = 0; n < count; n += slice) {
+    lanes.Simulate(lane, &records[n], std::min(slice, count - n));
+  }
+  return records;
+}
+
+bool Same(const Record& a, const Record& b) {
+  return a.life == b.life && a.session == b.session && a.entity == b.entity &&
+         a.action == b.action && a.flags == b.flags && a.a == b.a && a.b == b.b && a.c == b.c;
+}
+
+std::int64_t InstantOf(const Model& model, std::uint64_t lane, std::uint64_t made) {
+  const std::uint64_t run = made / kRunLength * model.lanes() + lane;
+  return model.timeline.PlannedAt(run * kRunLength + made % kRunLength);
+}
+
+// The lives of players by number, as indices of their records.
+std::map<std::pair<std::uint32_t, std::uint32_t>, std::vector<std::uint32_t>> Lives(
+    const std::vector<Record>& records) {
+  std::map<std::pair<std::uint32_t, std::uint32_t>, std::vector<std::uint32_t>> lives;
+  for (std::uint32_t i = 0; i < records.size(); ++i) {
+    if (records[i].action == Action::kServerMetric) continue;
+    lives[{records[i].entity, records[i].life}].push_back(i);
+  }
+  return lives;
+}
+
+// What a life did, when its session was begun and ended in these records; "" else.
+std::string Deeds(const std::vector<Record>& records, const std::vector<std::uint32_t>& life) {
+  if (records[life.front()].action != Action::kSessionStart ||
+      records[life.back()].action != Action::kSessionEnd) {
+    return "";
+  }
+  std::string deeds;
+  for (std::size_t i = 1; i + 1 < life.size(); ++i) {
+    const Record& r = records[life[i]];
+    deeds += static_cast<char>('a' + static_cast<int>(r.action));
+    if (r.action == Action::kPurchase) deeds += std::to_string(r.b) + "/" + std::to_string(r.a);
+    deeds += ' ';
+  }
+  return deeds;
+}
+
+TEST_CASE("Scripts: each is played as it is written, in turn, at the stated share") {
+  const Scenario world = World({Read("purchase EUR potion_mana x3, refund, level_complete"),
+                                Read("purchase GBP skin_wolf, interaction x2")},
+                               kProbabilityOne / 20);
+  const Model model(world, 3);
+  const std::vector<Record> records = LaneRecords(model, 1, 400'000, 400'000);
+  std::map<std::string, int> seen;
+  int sessions = 0;
+  for (const Record& r : records) sessions += r.action == Action::kSessionStart ? 1 : 0;
+  for (const auto& [who, life] : Lives(records)) ++seen[Deeds(records, life)];
+  const int first = seen["g1/15 g1/15 g1/15 h d "];
+  const int second = seen["g2/1 b b "];
+  CHECK(first > 100);
+  CHECK(std::abs(first - second) <= 2);  // in turn; the last ones may not have ended
+  CHECK(std::abs(first + second - sessions / 20) <= 3);
+}
+
+TEST_CASE("Scripts: slices of any length, and lanes together, give the same records") {
+  const Scenario world = World({Read("purchase USD x3, after 2s, purchase USD x3"),
+                                Read("move, within 500ms, purchase JPY")},
+                               kProbabilityOne / 10);
+  const Model model(world, 9);
+  const std::vector<Record> whole = LaneRecords(model, 2, 96'000, 96'000);
+  for (const std::uint32_t slice : {16u, 80u, 4'096u}) {
+    const std::vector<Record> parts = LaneRecords(model, 2, 96'000, slice);
+    std::size_t differing = 0;
+    for (std::size_t i = 0; i < whole.size(); ++i) differing += Same(whole[i], parts[i]) ? 0 : 1;
+    CHECK(differing == 0);
+  }
+  Lanes lanes(model);
+  std::vector<std::vector<Record>> records(4, std::vector<Record>(96'000));
+  for (std::uint32_t from = 0; from < 96'000; from += 1'600) {
+    std::vector<Lanes::Slice> slices;
+    for (std::size_t i = 0; i < 4; ++i) slices.push_back({i, &records[i][from], 1'600});
+    lanes.Simulate(slices.data(), slices.size());
+  }
+  std::size_t differing = 0;
+  for (std::size_t i = 0; i < whole.size(); ++i) differing += Same(whole[i], records[2][i]) ? 0 : 1;
+  CHECK(differing == 0);
+}
+
+TEST_CASE("Scripts: a copy put back in the middle of waits goes on as the lanes did") {
+  const Scenario world =
+      World({Read("purchase USD x3, after 2s, purchase USD x3")}, kProbabilityOne / 5);
+  const Model model(world, 9);
+  Lanes lanes(model);
+  std::vector<Record> before(32'000);
+  lanes.Simulate(1, before.data(), 32'000);
+  const LanesCopy copy = lanes.Copy();
+  std::vector<Record> after(32'000);
+  lanes.Simulate(1, after.data(), 32'000);
+  lanes.Restore(copy);
+  std::vector<Record> again(32'000);
+  lanes.Simulate(1, again.data(), 32'000);
+  std::size_t differing = 0;
+  for (std::size_t i = 0; i < after.size(); ++i) differing += Same(after[i], again[i]) ? 0 : 1;
+  CHECK(differing == 0);
+}
+
+// No event of the lane lies between the edge and the step, but those that other probes have taken.
+TEST_CASE("Scripts: waits end at the lane's nearest event on the right side of the edge") {
+  const Scenario world = World(
+      {Read("purchase USD, after 3s, purchase EUR"), Read("purchase USD, within 3s, purchase EUR")},
+      kProbabilityOne / 50);
+  const Model model(world, 4);
+  const std::vector<Record> records = LaneRecords(model, 0, 160'000, 160'000);
+  int after = 0;
+  int within = 0;
+  int exact = 0;
+  for (const auto& [who, life] : Lives(records)) {
+    const std::string deeds = Deeds(records, life);
+    if (deeds != "g0/14 g1/14 ") continue;
+    const std::uint32_t first = life[1];
+    const std::uint32_t second = life[2];
+    const std::int64_t edge = InstantOf(model, 0, first) + 3 * kSecond;
+    const std::int64_t at = InstantOf(model, 0, second);
+    // Whether all between here and the edge belong to scripts that wait, too, is not looked at: at
+    // this share there is hardly one.
+    if (at >= edge) {
+      ++after;
+      exact += InstantOf(model, 0, second - 1) < edge ? 1 : 0;
+    } else {
+      ++within;
+      exact += InstantOf(model, 0, second + 1) >= edge ? 1 : 0;
+    }
+    CHECK(std::abs(at - edge) < kSecond / 10);
+  }
+  CHECK(after > 20);
+  CHECK(std::abs(after - within) <= 4);
+  CHECK(exact >= (after + within) * 9 / 10);
+}
+
+TEST_CASE("Scripts: alerts stamped on records count what scripts buy") {
+  const Scenario world = World(
+      {Read("purchase USD x6, refund"), Read("purchase USD, purchase EUR")}, kProbabilityOne / 20);
+  const Model model(world, 6);
+  const std::vector<Record> records = LaneRecords(model, 0, 160'000, 160'000);
+  const auto alert = [](const Record& r) { return r.flags >> Record::kAlertShift & 3; };
+  int frequent = 0;
+  int multi = 0;
+  for (const auto& [who, life] : Lives(records)) {
+    const std::string deeds = Deeds(records, life);
+    if (deeds == "g0/14 g0/14 g0/14 g0/14 g0/14 g0/14 h ") {
+      ++frequent;
+      CHECK(alert(records[life[5]]) == static_cast<int>(FraudAlert::kNone));
+      CHECK(alert(records[life[6]]) == static_cast<int>(FraudAlert::kFrequent));
+      CHECK(alert(records[life[7]]) == static_cast<int>(FraudAlert::kFrequent));
+    } else if (deeds == "g0/14 g1/14 ") {
+      ++multi;
+      CHECK(alert(records[life[1]]) == static_cast<int>(FraudAlert::kNone));
+      CHECK(alert(records[life[2]]) == static_cast<int>(FraudAlert::kMulti));
+    }
+  }
+  CHECK(frequent > 20);
+  CHECK(multi > 20);
+}
+
+TEST_CASE("Scripts: servers report what theirs say, and then their own again") {
+  const Scenario world =
+      World({Read("cpu 80 memory 80, cpu 100 memory 99 latency 7", true)}, kProbabilityOne / 100);
+  const Model model(world, 8);
+  const std::vector<Record> records = LaneRecords(model, 0, 160'000, 160'000);
+  int metrics = 0;
+  int edges = 0;
+  std::map<std::uint16_t, bool> expects;  // the second step, by server
+  for (const Record& r : records) {
+    if (r.action != Action::kServerMetric) continue;
+    ++metrics;
+    bool& second = expects[r.entity];
+    if (second) {
+      CHECK(r.a == 100);
+      CHECK(r.b == 99);
+      CHECK(r.c == 7);
+      second = false;
+    } else if (r.a == 80 && r.b == 80) {  // not without the probe: at most 77 and 71 percent
+      ++edges;
+      second = true;
+    }
+  }
+  CHECK(edges > 10);
+  // The second step is no beginning: of those that may be one, 1 in 100 is.
+  CHECK(std::abs(edges - (metrics - edges) / 100) <= 1);
+}
+
+}  // namespace
+}  // namespace playload
