@@ -1,0 +1,127 @@
+// The two evaluators share a rule set and no code that evaluates it: over thousands of random rule
+// sets and streams they must put out the same, byte for byte. A failure prints its seed; the same
+// seed makes the same case again.
+
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <array>
+#include <cstdlib>
+#include <map>
+#include <string>
+
+#include "generator/rules/load.h"
+#include "tests/rules/both.h"
+#include "tests/rules/random_rules.h"
+
+namespace playload {
+namespace {
+
+using testing::IncrementalOutputs;
+using testing::RandomRules;
+
+// What the cases had in them: a generator that never makes a late event would prove little.
+struct Coverage {
+  std::array<std::uint64_t, 5> windows{};
+  std::array<std::uint64_t, kAggregateForms> aggregates{};
+  std::map<RuleStep::Answer, std::uint64_t> answers;
+  std::uint64_t outputs = 0;
+  std::uint64_t second_choices = 0;
+};
+
+std::uint64_t Cases(std::uint64_t otherwise) {
+  const char* const wanted = std::getenv("PLAYLOAD_TEST_CASES");
+  return wanted == nullptr ? otherwise : std::strtoull(wanted, nullptr, 10);
+}
+
+void CheckOne(std::uint64_t seed, Coverage* coverage) {
+  CAPTURE(seed);
+  RandomRules random(seed);
+  const RuleSet made = random.Rules();
+  const Status good = CheckRules(made);
+  REQUIRE_MESSAGE(good.ok(), good.message());
+  const std::string text = RuleSetText(made);
+  CAPTURE(text);
+  const Result<RuleSet> read = ParseRuleSet("random", text);
+  REQUIRE_MESSAGE(read.has_value(), read.error().message());
+  REQUIRE(*read == made);
+
+  const std::vector<RecordedEvent> stream = random.Stream(5 + static_cast<unsigned>(seed % 60));
+  const std::vector<NaiveOutput> naive = NaiveOutputs(made, stream);
+  std::vector<RuleStep> steps;
+  const std::vector<NaiveOutput> incremental = IncrementalOutputs(*read, stream, &steps);
+  for (std::size_t i = 0; i < std::max(naive.size(), incremental.size()); ++i) {
+    const std::string expected = i < naive.size() ? testing::Text(naive[i]) : "nothing";
+    const std::string got = i < incremental.size() ? testing::Text(incremental[i]) : "nothing";
+    CAPTURE(i);
+    REQUIRE(got == expected);
+  }
+  // Looking at the steps changes nothing.
+  if (seed % 7 == 0) REQUIRE(IncrementalOutputs(*read, stream) == incremental);
+
+  for (const Rule& rule : made.rules) {
+    ++coverage->windows[static_cast<unsigned>(rule.window.form)];
+    for (const StateValue& value : rule.state) {
+      ++coverage->aggregates[static_cast<unsigned>(value.aggregate)];
+    }
+  }
+  for (const RuleStep& step : steps) ++coverage->answers[step.answer];
+  coverage->outputs += naive.size();
+  for (const NaiveOutput& output : naive)
+    coverage->second_choices += output.alternative > 0 ? 1 : 0;
+}
+
+TEST_CASE("Both evaluators say the same of random rules over random streams") {
+  Coverage coverage;
+  const std::uint64_t cases = Cases(4'000);
+  for (std::uint64_t seed = 1; seed <= cases; ++seed) CheckOne(seed, &coverage);
+  MESSAGE(cases << " cases, " << coverage.outputs << " outputs, "
+                << coverage.answers[RuleStep::Answer::kLate] << " late events, "
+                << coverage.answers[RuleStep::Answer::kCoolDown] << " held back by a cool-down");
+  if (cases < 1'000) return;
+  for (const std::uint64_t count : coverage.windows) CHECK(count > cases / 10);
+  for (const std::uint64_t count : coverage.aggregates) CHECK(count > cases / 10);
+  for (const auto answer :
+       {RuleStep::Answer::kNotValid, RuleStep::Answer::kLate, RuleStep::Answer::kNothing,
+        RuleStep::Answer::kCoolDown, RuleStep::Answer::kOutput}) {
+    CHECK(coverage.answers[answer] > cases / 4);
+  }
+  CHECK(coverage.outputs > cases);
+  CHECK(coverage.second_choices > cases / 10);
+}
+
+// Long histories of few keys: what a window keeps is tidied up many times.
+TEST_CASE("Both evaluators say the same over long streams") {
+  for (std::uint64_t seed = 1; seed <= Cases(400) / 10; ++seed) {
+    CAPTURE(seed);
+    RandomRules random(seed * 1'000'003);
+    const RuleSet rules = random.Rules();
+    const std::vector<RecordedEvent> stream = random.Stream(600);
+    const std::vector<NaiveOutput> naive = NaiveOutputs(rules, stream);
+    const std::vector<NaiveOutput> incremental = IncrementalOutputs(rules, stream);
+    CAPTURE(RuleSetText(rules));
+    REQUIRE(incremental == naive);
+  }
+}
+
+TEST_CASE("Both evaluators say the same of the built-in rule sets") {
+  for (const std::string& name : BuiltInRuleSets()) {
+    CAPTURE(name);
+    const Result<RuleSet> rules = LoadRuleSet(name);
+    REQUIRE_MESSAGE(rules.has_value(), rules.error().message());
+    RuleSet again = *rules;
+    again.text = RuleSetText(*rules);
+    const Result<RuleSet> read = ParseRuleSet(name, again.text);
+    REQUIRE_MESSAGE(read.has_value(), read.error().message());
+    CHECK(*read == *rules);
+    for (std::uint64_t seed = 1; seed <= 10; ++seed) {
+      const std::vector<RecordedEvent> stream = RandomRules(seed).Stream(400);
+      const std::vector<NaiveOutput> naive = NaiveOutputs(*rules, stream);
+      REQUIRE(IncrementalOutputs(*rules, stream) == naive);
+      if (name == "dataflow") CHECK(naive.size() > 100);
+    }
+  }
+}
+
+}  // namespace
+}  // namespace playload
