@@ -6,6 +6,7 @@
 #include "generator/base/text.h"
 #include "generator/cli/commands.h"
 #include "generator/cli/output.h"
+#include "generator/rules/load.h"
 #include "generator/run/json_writer.h"
 #include "personas/load.h"
 #include "scenarios/load.h"
@@ -39,24 +40,35 @@ Result<Entries> Profiles() {
   return Entries{{"dataflow", "player, purchase and server events of a game-analytics pipeline"}};
 }
 
+Result<Entries> RuleSets() {
+  Entries entries;
+  for (const std::string& name : BuiltInRuleSets()) {
+    const Result<RuleSet> rules = LoadRuleSet(name);
+    if (!rules) return rules.error();
+    entries.emplace_back(name, rules->about);
+  }
+  return entries;
+}
+
 struct List {
   const char* name;
   Result<Entries> (*entries)();
 };
 constexpr List kLists[] = {
-    {"scenarios", Scenarios}, {"personas", Personas}, {"profiles", Profiles}};
+    {"scenarios", Scenarios}, {"personas", Personas}, {"rules", RuleSets}, {"profiles", Profiles}};
 
 }  // namespace
 
 const CommandSyntax& ListSyntax() {
-  static const CommandSyntax syntax = {"list",
-                                       "[scenarios|personas|profiles]",
-                                       "list what is built in",
-                                       "Lists the built-in scenarios, personas and profiles.",
-                                       {{"json", "", "as JSON"}},
-                                       0,
-                                       1,
-                                       ""};
+  static const CommandSyntax syntax = {
+      "list",
+      "[scenarios|personas|rules|profiles]",
+      "list what is built in",
+      "Lists the built-in scenarios, personas, rule sets and profiles.",
+      {{"json", "", "as JSON"}},
+      0,
+      1,
+      ""};
   return syntax;
 }
 

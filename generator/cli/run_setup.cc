@@ -582,9 +582,13 @@ Result<KafkaTopicShape> ParseTopicShape(std::string_view text) {
 }
 
 Result<std::map<std::string, std::string>> ReadTopics(const Flags& flags) {
-  const std::vector<std::string> usual = {
-      "player-events",       "purchase-events", "server-metrics", "player-session-summaries",
-      "purchase-aggregates", "server-alerts",   "fraud-alerts"};
+  return ReadTopics(
+      flags, {"player-events", "purchase-events", "server-metrics", "player-session-summaries",
+              "purchase-aggregates", "server-alerts", "fraud-alerts"});
+}
+
+Result<std::map<std::string, std::string>> ReadTopics(const Flags& flags,
+                                                      const std::vector<std::string>& usual) {
   std::map<std::string, std::string> topics;
   for (const std::string& text : flags.Texts("topic")) {
     const std::size_t equals = text.find('=');

@@ -42,8 +42,11 @@ Result<RunSetup> ReadRunSetup(const Flags& flags, const char* const* environment
 Result<KafkaSettings> ReadKafkaSettings(const Flags& flags, std::vector<std::string> properties,
                                         const char* const* environment);
 Result<KafkaTopicShape> ParseTopicShape(std::string_view text);
-// --topic USUAL=OTHER, repeated.
+// --topic USUAL=OTHER, repeated. `usual`: what may be renamed; the profile's topics where nothing
+// is said.
 Result<std::map<std::string, std::string>> ReadTopics(const Flags& flags);
+Result<std::map<std::string, std::string>> ReadTopics(const Flags& flags,
+                                                      const std::vector<std::string>& usual);
 // The duration of a flag, from `min_ns`; `fallback_ns` where the flag is absent.
 Result<std::int64_t> ReadDuration(const Flags& flags, std::string_view name, std::int64_t min_ns,
                                   std::int64_t fallback_ns);

@@ -4,6 +4,7 @@
 #include "generator/base/text.h"
 #include "generator/cli/commands.h"
 #include "generator/cli/output.h"
+#include "generator/rules/load.h"
 #include "personas/facts.h"
 #include "personas/load.h"
 #include "scenarios/load.h"
@@ -23,9 +24,10 @@ Result<Persona> LoadPersona(const std::string& name) {
 const CommandSyntax& ShowSyntax() {
   static const CommandSyntax syntax = {
       "show",
-      "persona|scenario NAME|FILE",
-      "print a persona with its facts, or a scenario",
-      "Prints a persona with the facts that follow from it, or a scenario with every default.",
+      "persona|scenario|rules NAME|FILE",
+      "print a persona with its facts, a scenario, or rules",
+      "Prints a persona with the facts that follow from it, a scenario with every default, or a "
+      "rule set as it is written. What is wrong with a file is said in one line.",
       {{"graph", "mermaid|dot", "draw the persona's chain"}},
       2,
       2,
@@ -42,8 +44,15 @@ Status ShowCommand(const Flags& flags, const Invocation& /*invocation*/) {
     if (!scenario) return scenario.error();
     return Print(ResolvedText(*scenario));
   }
+  if (what == "rules") {
+    if (flags.Given("graph")) return flags.Wrong("graph", "draws personas, not rules");
+    const Result<RuleSet> rules = LoadRuleSet(name);
+    if (!rules) return rules.error();
+    return Print(rules->text);
+  }
   if (what != "persona") {
-    return Invalid("cannot show " + Quoted(what) + DidYouMean(what, {"persona", "scenario"}));
+    return Invalid("cannot show " + Quoted(what) +
+                   DidYouMean(what, {"persona", "scenario", "rules"}));
   }
   const Result<Persona> persona = LoadPersona(name);
   if (!persona) return persona.error();

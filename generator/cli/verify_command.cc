@@ -1,14 +1,20 @@
 #include <unistd.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cstdlib>
+#include <optional>
 #include <string>
+#include <vector>
 
+#include "generator/base/text.h"
 #include "generator/cli/commands.h"
 #include "generator/cli/output.h"
 #include "generator/cli/run_setup.h"
+#include "generator/rules/load.h"
 #include "generator/run/progress.h"
 #include "generator/run/signals.h"
+#include "generator/verify/rules_verify.h"
 #include "generator/verify/verify.h"
 
 namespace playload {
@@ -22,6 +28,8 @@ const CommandSyntax& VerifySyntax() {
       "difference and writes verdict.json into the run directory.",
       {{"from", "SOURCE", "where the outputs are: kafka://HOST:PORT[,HOST:PORT] or file:DIR"},
        {"topic", "USUAL=OTHER", "another name for a topic or file: fraud-alerts=my-alerts", true},
+       {"rules", "NAME|FILE",
+        "what the pipeline is to do: a built-in rule set, or a file of one (default: dataflow)"},
        {"only", "OUTPUT", "verify this output alone; repeat it for several", true},
        {"fed-by", "DESTINATION",
         "where the pipeline had its events from, as the manifest calls it, or 'polled': from the "
@@ -48,15 +56,32 @@ Status VerifyCommand(const Flags& flags, const Invocation& invocation) {
         "--from is missing: say where the outputs are, as in --from "
         "kafka://localhost:9092 or --from file:DIR");
   }
-  Result<std::map<std::string, std::string>> topics = ReadTopics(flags);
+  std::optional<RuleSet> rules;  // absent: those of the reference pipeline
+  if (flags.Has("rules") && flags.Text("rules") != kReferenceRules) {
+    Result<RuleSet> loaded = LoadRuleSet(flags.Text("rules"));
+    if (!loaded) return flags.Wrong("rules", loaded.error().message());
+    rules = std::move(*loaded);
+  }
+  Result<std::map<std::string, std::string>> topics =
+      rules ? ReadTopics(flags, rules->Outputs()) : ReadTopics(flags);
   if (!topics) return topics.error();
   options.topics = std::move(*topics);
   for (const std::string& name : flags.Texts("only")) {
+    if (rules) {
+      const std::vector<std::string> outputs = rules->Outputs();
+      if (std::find(outputs.begin(), outputs.end(), name) == outputs.end()) {
+        return flags.Wrong("only", Quoted(name) + " is no output" + DidYouMean(name, outputs));
+      }
+      continue;
+    }
     const Result<OutputKind> kind = ParseOutputKind(name);
     if (!kind) return flags.Wrong("only", kind.error().message());
     options.only.push_back(*kind);
   }
   options.inputs = flags.On("inputs");
+  if (rules && options.inputs) {
+    return flags.Wrong("inputs", "looks at no rules; leave out --rules, or verify them apart");
+  }
   options.fed_by = flags.Text("fed-by");
   Result<KafkaSettings> settings =
       ReadKafkaSettings(flags, flags.Texts("kafka"), invocation.environment);
@@ -78,7 +103,9 @@ Status VerifyCommand(const Flags& flags, const Invocation& invocation) {
                     STDERR_FILENO);
   for (const std::string& warning : options.settings.warnings()) progress.Say(warning);
   options.log = [&progress](const std::string& line) { progress.Note(line); };
-  const Result<Verification> verification = Verify(options, signals.stop());
+  const Result<Verification> verification =
+      rules ? VerifyRules(options, *rules, flags.Texts("only"), signals.stop())
+            : Verify(options, signals.stop());
   if (!verification) return verification.error();
   if (Status s = WriteVerdict(options.run_dir, verification->verdict); !s.ok()) return s;
   const std::string text = VerdictText(verification->verdict, verification->history);

@@ -106,6 +106,15 @@ std::string VerdictJson(const Verdict& verdict) {
   json.Field("run_id", std::string_view(verdict.run_id));
   json.Field("from", std::string_view(verdict.from));
   json.Field("passed", verdict.passed());
+  if (verdict.rules) {
+    json.Key("rules");
+    json.BeginObject();
+    json.Field("name", std::string_view(verdict.rules->name));
+    json.Field("file", std::string_view(verdict.rules->file));
+    json.Field("sha256", std::string_view(verdict.rules->sha256));
+    json.Field("text", std::string_view(verdict.rules->text));
+    json.EndObject();
+  }
   WriteComparisons("outputs", verdict.outputs, &json);
   WriteComparisons("inputs", verdict.inputs, &json);
   json.Key("notes");

@@ -11,6 +11,7 @@
 #include <array>
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -68,11 +69,20 @@ struct Comparison {
   }
 };
 
+// The rules that say what was expected.
+struct VerdictRules {
+  std::string name;
+  std::string file;    // where they were read
+  std::string sha256;  // of the text
+  std::string text;
+};
+
 struct Verdict {
   std::string run_id;
-  std::string from;                 // where the outputs were read, without secrets
-  std::vector<Comparison> outputs;  // those that were asked for
-  std::vector<Comparison> inputs;   // with --inputs
+  std::string from;                   // where the outputs were read, without secrets
+  std::vector<Comparison> outputs;    // those that were asked for
+  std::vector<Comparison> inputs;     // with --inputs
+  std::optional<VerdictRules> rules;  // absent where no output was asked for
   // What a reader must know beside the numbers: events that failed, users that were not judged.
   std::vector<std::string> notes;
 

@@ -3,13 +3,13 @@
 #include <simdjson.h>
 
 #include <algorithm>
-#include <deque>
 #include <memory>
 #include <set>
 #include <utility>
 
 #include "generator/base/text.h"
 #include "generator/pace/plan.h"
+#include "generator/rules/load.h"
 #include "generator/run/json_file.h"
 #include "generator/run/ledger.h"
 #include "generator/run/manifest.h"
@@ -18,8 +18,11 @@
 #include "generator/verify/expectation.h"
 #include "generator/verify/expected.h"
 #include "generator/verify/facts.h"
+#include "generator/verify/finished_run.h"
+#include "generator/verify/history.h"
 #include "generator/verify/input_matcher.h"
 #include "generator/verify/output_matcher.h"
+#include "generator/verify/rules_verify.h"
 
 namespace playload {
 
@@ -40,27 +43,11 @@ constexpr milliseconds kSayEvery{10'000};
 constexpr std::chrono::seconds kOverrun{60};
 // So often what came meanwhile is read while the events are made again.
 constexpr Position kPollEvery = 4'096;
-// Lines of a user's history in the report: so many at each end.
-constexpr std::size_t kHistoryEnds = 8;
 
 constexpr std::size_t kMostSummaryBytes = std::size_t{64} << 20;
 
-// A run that is over, as one of its destinations got it.
-struct FinishedRun {
-  RunSpec spec;
-  StreamWalker walker;                   // its lines, for those who need all of them
-  std::shared_ptr<const Replay> replay;  // the same as records
-  Arrivals arrivals;
-  LedgerEntry ledger;
-};
+}  // namespace
 
-// Where a pipeline had its events from.
-struct FedBy {
-  std::size_t destination = 0;
-  bool polled = false;  // from the polled endpoints of it
-};
-
-// `name` as of VerifyOptions::fed_by, but for "".
 Result<FedBy> FindFedBy(const Manifest& manifest, const std::string& name) {
   const auto& all = manifest.destinations;
   std::vector<FedBy> found;
@@ -77,6 +64,8 @@ Result<FedBy> FindFedBy(const Manifest& manifest, const std::string& name) {
   }
   return Invalid("--fed-by " + Quoted(name) + " is no destination of this run; it had: " + names);
 }
+
+namespace {
 
 // The events that were handed out by the polled endpoints, none of which were lost to our
 // knowledge.
@@ -96,6 +85,8 @@ Result<FinishedRun> LoadPolled(const std::string& run_dir, const Manifest& manif
   run.ledger.generated = run.ledger.fates[0] = *server.polled;
   return run;
 }
+
+}  // namespace
 
 Result<FinishedRun> LoadRun(const std::string& run_dir, const FedBy& fed_by, int threads) {
   const std::size_t destination = fed_by.destination;
@@ -125,6 +116,8 @@ Result<FinishedRun> LoadRun(const std::string& run_dir, const FedBy& fed_by, int
   run.arrivals = Arrivals(run.ledger);
   return run;
 }
+
+namespace {
 
 // From summary.json, what the ledger does not hold; for notes only, so nothing where it is not
 // there.
@@ -160,8 +153,8 @@ SummaryFacts ReadSummaryFacts(const std::string& run_dir, std::size_t destinatio
   return facts;
 }
 
-// The destination that the outputs at `from` come from: the same address, else the first of the
-// same kind, else the first.
+}  // namespace
+
 std::size_t DestinationFor(const Manifest& manifest, const std::string& from) {
   const auto& all = manifest.destinations;
   const auto index_of = [&](auto good) {
@@ -176,8 +169,7 @@ std::size_t DestinationFor(const Manifest& manifest, const std::string& from) {
   return index == all.size() ? 0 : index;
 }
 
-// The players and servers of a shard: number -> lane as the encoder numbers them, lane -> shard as
-// layout.h gives them out.
+// Number -> lane as the encoder numbers them, lane -> shard as layout.h gives them out.
 OwnNumber OwnNumbersOf(const RunSpec& spec) {
   if (spec.shards <= 1) return {};
   const Model model(spec.scenario, spec.seed);
@@ -190,6 +182,46 @@ OwnNumber OwnNumbersOf(const RunSpec& spec) {
     return lane % shards == shard;
   };
 }
+
+void AddRunNotes(const std::string& run_dir, const FedBy& fed_by, const FinishedRun& run,
+                 std::vector<std::string>* notes) {
+  const auto count = [&run](Fate fate) { return run.ledger.total(fate); };
+  const std::uint64_t lost = count(Fate::kFailed) + count(Fate::kShed);
+  if (lost > 0) {
+    notes->push_back(FormatCount(lost) +
+                     " events failed or were shed: what they would cause is not expected");
+  }
+  if (count(Fate::kUnknown) > 0) {
+    notes->push_back("of " + FormatCount(count(Fate::kUnknown)) +
+                     " events it is not known whether they arrived: what comes of them is "
+                     "counted as may");
+  }
+  if (fed_by.polled) {
+    notes->push_back(
+        FormatCount(run.ledger.total_generated()) +
+        " polled events, taken as arrived: an answer that its client did not read to the end "
+        "counts too");
+    return;
+  }
+  const SummaryFacts summary = ReadSummaryFacts(run_dir, fed_by.destination);
+  if (!summary.plan_held_back.empty()) {
+    notes->push_back("the run did not offer its plan (" + summary.plan_held_back +
+                     "): this says what the pipeline answered, not that it did so under "
+                     "the planned load");
+  }
+  if (summary.possible_duplicates > 0) {
+    notes->push_back(
+        "playload itself may have written up to " + FormatCount(summary.possible_duplicates) +
+        " events twice after its Kafka producer failed; a pipeline that counts them twice is not "
+        "to blame, and --inputs shows which they are");
+  }
+  if (run.ledger.coarse) {
+    notes->emplace_back(
+        "the ledger is coarse: near what failed, acknowledged events are not judged either");
+  }
+}
+
+namespace {
 
 // The users' purchases, with what the oracle says of each, for the examples of a report.
 class Histories {
@@ -231,42 +263,14 @@ class Histories {
     if (wanted == wanted_.end() || wanted->second.count(key) == 0 || found == of_all.end()) {
       return {};
     }
-    const History& history = found->second;
-    std::vector<std::string> lines = history.first;
-    const std::size_t shown = history.first.size() + history.last.size();
-    if (history.count > shown) {
-      lines.push_back("... " + FormatCount(history.count - shown) + " more");
-    }
-    lines.insert(lines.end(), history.last.begin(), history.last.end());
-    return lines;
+    return found->second.Lines();
   }
 
  private:
-  struct History {
-    std::uint64_t count = 0;
-    std::vector<std::string> first;
-    std::deque<std::string> last;
-
-    void Add(std::string line) {
-      ++count;
-      if (first.size() < kHistoryEnds) {
-        first.push_back(std::move(line));
-        return;
-      }
-      last.push_back(std::move(line));
-      if (last.size() > kHistoryEnds) last.pop_front();
-    }
-  };
-
-  static std::string Arrived(Arrival arrival) {
-    return arrival == Arrival::kCertain ? ""
-           : arrival == Arrival::kNever ? " (did not arrive)"
-                                        : " (may not have arrived)";
-  }
-
   void AddPlayerEvent(const StreamEvent& event, const Arrivals& arrivals) {
     players_[std::string(event.key)].Add("event " + std::to_string(event.position) + " " +
-                                         std::string(event.value) + Arrived(arrivals.Of(event)));
+                                         std::string(event.value) +
+                                         ArrivalText(arrivals.Of(event)));
   }
 
   void AddPurchase(const StreamEvent& event, Arrival arrival,
@@ -277,7 +281,7 @@ class Histories {
     if (users.find(user) == users.end()) return;
     std::string text = "event " + std::to_string(event.position) + " " + std::string(line->time) +
                        " " + std::string(line->type) + " " + std::string(line->currency) + " " +
-                       std::string(line->amount) + Arrived(arrival);
+                       std::string(line->amount) + ArrivalText(arrival);
     if (arrival != Arrival::kNever) {
       const Result<Caused> caused = expectation->Observe(event);
       if (caused) text += Answer(caused->outputs);
@@ -293,8 +297,8 @@ class Histories {
   }
 
   std::map<std::string, std::set<std::string>> wanted_;  // by output name
-  std::map<std::string, History> players_;
-  std::map<std::string, History> purchases_;
+  std::map<std::string, HistoryLines> players_;
+  std::map<std::string, HistoryLines> purchases_;
 };
 
 class Verifier {
@@ -560,6 +564,11 @@ class Verifier {
     Verdict& verdict = result.verdict;
     verdict.run_id = manifest_.run_id;
     verdict.from = options_.from;
+    if (!outputs_.empty()) {
+      const Result<RuleSet> rules = LoadRuleSet(std::string(kReferenceRules));
+      if (!rules) return rules.error();
+      verdict.rules = VerdictRulesOf(*rules);
+    }
     auto histories = std::make_shared<Histories>();
     for (const OutputKind output : outputs_) {
       verdict.outputs.push_back(outputs_matcher_->Judge(output));
@@ -585,41 +594,7 @@ class Verifier {
   }
 
   void AddNotes(Verdict* verdict) const {
-    const auto count = [this](Fate fate) { return run_.ledger.total(fate); };
-    const std::uint64_t lost = count(Fate::kFailed) + count(Fate::kShed);
-    if (lost > 0) {
-      verdict->notes.push_back(
-          FormatCount(lost) + " events failed or were shed: what they would cause is not expected");
-    }
-    if (count(Fate::kUnknown) > 0) {
-      verdict->notes.push_back(
-          "of " + FormatCount(count(Fate::kUnknown)) +
-          " events it is not known whether they arrived: what comes of them is "
-          "counted as may");
-    }
-    if (fed_by_.polled) {
-      verdict->notes.push_back(
-          FormatCount(run_.ledger.total_generated()) +
-          " polled events, taken as arrived: an answer that its client did not read to the end "
-          "counts too");
-      return AddNotJudged(verdict);
-    }
-    const SummaryFacts summary = ReadSummaryFacts(options_.run_dir, fed_by_.destination);
-    if (!summary.plan_held_back.empty()) {
-      verdict->notes.push_back("the run did not offer its plan (" + summary.plan_held_back +
-                               "): this says what the pipeline answered, not that it did so under "
-                               "the planned load");
-    }
-    if (summary.possible_duplicates > 0) {
-      verdict->notes.push_back(
-          "playload itself may have written up to " + FormatCount(summary.possible_duplicates) +
-          " events twice after its Kafka producer failed; a pipeline that counts them twice is not "
-          "to blame, and --inputs shows which they are");
-    }
-    if (run_.ledger.coarse) {
-      verdict->notes.emplace_back(
-          "the ledger is coarse: near what failed, acknowledged events are not judged either");
-    }
+    AddRunNotes(options_.run_dir, fed_by_, run_, &verdict->notes);
     AddNotJudged(verdict);
   }
 

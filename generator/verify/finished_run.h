@@ -1,0 +1,53 @@
+// A run that is over, as verification takes it up: which of its destinations fed the pipeline, its
+// events again, what arrived of them, and what a reader of a verdict must know beside the numbers.
+// Shared by the verification of the reference pipeline and that of any rules; made in verify.cc.
+//
+// Threads: value types and pure functions, but for reading the run directory. Errors: kInvalid.
+
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "generator/base/status.h"
+#include "generator/run/ledger.h"
+#include "generator/run/manifest.h"
+#include "generator/verify/expectation.h"
+#include "generator/verify/outputs.h"
+#include "generator/verify/replay.h"
+#include "generator/verify/walker.h"
+
+namespace playload {
+
+// As one of its destinations got it.
+struct FinishedRun {
+  RunSpec spec;
+  StreamWalker walker;                   // its lines, for those who need all of them
+  std::shared_ptr<const Replay> replay;  // the same as records
+  Arrivals arrivals;
+  LedgerEntry ledger;
+};
+
+// Where a pipeline had its events from.
+struct FedBy {
+  std::size_t destination = 0;
+  bool polled = false;  // from the polled endpoints of it
+};
+
+// `name` as of VerifyOptions::fed_by, but for "".
+Result<FedBy> FindFedBy(const Manifest& manifest, const std::string& name);
+// The destination that the outputs at `from` come from: the same address, else the first of the
+// same kind, else the first.
+std::size_t DestinationFor(const Manifest& manifest, const std::string& from);
+
+Result<FinishedRun> LoadRun(const std::string& run_dir, const FedBy& fed_by, int threads);
+// The players and servers of a shard; empty where all are.
+OwnNumber OwnNumbersOf(const RunSpec& spec);
+
+// Events that did not arrive or may not have, a plan that was not offered, possible duplicates.
+void AddRunNotes(const std::string& run_dir, const FedBy& fed_by, const FinishedRun& run,
+                 std::vector<std::string>* notes);
+
+}  // namespace playload
