@@ -91,10 +91,12 @@ struct ProbeStep {
   int currency = -1;  // purchase: index into kCurrencyTable; -1: the player's own
   int item = -1;      // purchase: index into kCatalog; -1: one that is used up
   int cpu = 50, memory = 50, latency = 50;  // metric: percent, percent, ms
-  // Event time since the step before: the step takes the lane's first event at or after it or, with
-  // `within`, the last one before it. 0: as soon as the actor's turn comes. Players only.
+  // Event time since the step before, or since step number `from` (from 1) where that is not 0: the
+  // step takes the lane's first event at or after it or, with `within`, the last one before it. 0:
+  // as soon as the actor's turn comes. Players only. Between step `from` and this one nobody waits.
   std::int64_t wait_ns = 0;
   bool within = false;
+  int from = 0;
   friend bool operator==(const ProbeStep&, const ProbeStep&) = default;
 };
 

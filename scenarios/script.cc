@@ -56,10 +56,14 @@ int ItemOf(std::string_view id) {
       kCatalog, [](const Item& i) { return i.id; }, id);
 }
 
-// "after 60s", "within 60s": the wait before the step that follows.
-Result<bool> ReadWait(const std::vector<std::string_view>& words, ProbeStep* next) {
+// "after 60s", "within 60s from 1": the wait before the step that follows.
+Result<bool> ReadWait(const std::vector<std::string_view>& words,
+                      const std::vector<ProbeStep>& steps, ProbeStep* next) {
   if (words[0] != "after" && words[0] != "within") return false;
-  if (words.size() != 2) return Invalid("'" + std::string(words[0]) + "' needs a duration: 60s");
+  const bool from = words.size() == 4 && words[2] == "from";
+  if (words.size() != 2 && !from) {
+    return Invalid("'" + std::string(words[0]) + "' needs a duration: 60s, or 60s from 1");
+  }
   const Result<std::int64_t> wait = ParseDuration(words[1]);
   if (!wait || *wait < 1 || *wait > kLongestWait) {
     return Invalid("'" + std::string(words[0]) + " " + std::string(words[1]) +
@@ -68,6 +72,18 @@ Result<bool> ReadWait(const std::vector<std::string_view>& words, ProbeStep* nex
   if (next->wait_ns != 0) return Invalid("two waits one after the other; give their sum");
   next->wait_ns = *wait;
   next->within = words[0] == "within";
+  if (!from) return true;
+  const auto number = Number<int>(words[3], 1, static_cast<int>(steps.size()));
+  if (!number) {
+    return Invalid("'from " + std::string(words[3]) + "' needs the number of a step before, 1 to " +
+                   FormatCount(steps.size()));
+  }
+  const auto waits = [](const ProbeStep& step) { return step.wait_ns != 0; };
+  if (std::any_of(steps.begin() + *number, steps.end(), waits)) {
+    return Invalid("'from " + std::string(words[3]) +
+                   "': no step after that one and before this one may wait");
+  }
+  next->from = *number == static_cast<int>(steps.size()) ? 0 : *number;
   return true;
 }
 
@@ -148,7 +164,7 @@ Result<Script> ParseScript(std::string_view text, bool server) {
     std::vector<std::string_view> words = Split(part, ' ');
     if (words.empty()) continue;
     if (!server) {
-      const Result<bool> wait = ReadWait(words, &step);
+      const Result<bool> wait = ReadWait(words, script.steps, &step);
       if (!wait) return wait.error();
       if (*wait) {
         if (script.steps.empty()) return Invalid("a script begins with a step, not with a wait");
@@ -167,6 +183,7 @@ Result<Script> ParseScript(std::string_view text, bool server) {
     script.steps.push_back(step);
     step.wait_ns = 0;  // of the first one alone
     step.within = false;
+    step.from = 0;
     script.steps.insert(script.steps.end(), *times - 1, step);
     step = ProbeStep{};
   }
@@ -181,7 +198,9 @@ std::string ScriptText(const Script& script) {
     const ProbeStep& step = script.steps[i];
     if (i > 0) text += ", ";
     if (step.wait_ns > 0) {
-      text += (step.within ? "within " : "after ") + FormatDuration(step.wait_ns) + ", ";
+      text += (step.within ? "within " : "after ") + FormatDuration(step.wait_ns);
+      if (step.from > 0) text += " from " + std::to_string(step.from);
+      text += ", ";
     }
     if (static_cast<int>(step.what) == kMetric) {
       text += "cpu " + std::to_string(step.cpu) + " memory " + std::to_string(step.memory) +
@@ -194,6 +213,7 @@ std::string ScriptText(const Script& script) {
     ProbeStep again = step;
     again.wait_ns = 0;
     again.within = false;
+    again.from = 0;
     std::size_t end = i + 1;
     while (end < script.steps.size() && script.steps[end] == again) ++end;
     if (end - i > 1) text += " x" + std::to_string(end - i);

@@ -8,12 +8,13 @@ namespace playload {
 
 const std::vector<Command>& Commands() {
   static const std::vector<Command> commands = {
-      {RunSyntax, RunCommand},       {ServeSyntax, ServeCommand},
-      {PlanSyntax, PlanCommand},     {VerifySyntax, VerifyCommand},
-      {ExpectSyntax, ExpectCommand}, {PipelineSyntax, PipelineCommand},
-      {BenchSyntax, BenchCommand},   {ListSyntax, ListCommand},
-      {ShowSyntax, ShowCommand},     {SchemaSyntax, SchemaCommand},
-      {HelpSyntax, HelpCommand},     {VersionSyntax, VersionCommand},
+      {RunSyntax, RunCommand},         {ServeSyntax, ServeCommand},
+      {PlanSyntax, PlanCommand},       {VerifySyntax, VerifyCommand},
+      {ExpectSyntax, ExpectCommand},   {PipelineSyntax, PipelineCommand},
+      {MutantsSyntax, MutantsCommand}, {BenchSyntax, BenchCommand},
+      {ListSyntax, ListCommand},       {ShowSyntax, ShowCommand},
+      {SchemaSyntax, SchemaCommand},   {HelpSyntax, HelpCommand},
+      {VersionSyntax, VersionCommand},
   };
   return commands;
 }

@@ -42,6 +42,8 @@ const CommandSyntax& ExpectSyntax();
 Status ExpectCommand(const Flags& flags, const Invocation& invocation);
 const CommandSyntax& PipelineSyntax();
 Status PipelineCommand(const Flags& flags, const Invocation& invocation);
+const CommandSyntax& MutantsSyntax();
+Status MutantsCommand(const Flags& flags, const Invocation& invocation);
 const CommandSyntax& BenchSyntax();
 Status BenchCommand(const Flags& flags, const Invocation& invocation);
 const CommandSyntax& ListSyntax();

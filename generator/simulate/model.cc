@@ -246,7 +246,9 @@ void Model::CompileProbes(const std::vector<ProbeIncident>& incidents) {
         step.a = static_cast<std::uint8_t>(metric ? from.cpu : from.item);
         step.b = static_cast<std::uint8_t>(metric ? from.memory : from.currency);
         step.c = static_cast<std::uint16_t>(metric ? from.latency : 0);
+        step.from = static_cast<std::uint16_t>(from.from);
         steps.push_back(step);
+        if (step.from > 0) steps[step.from - 1u].later = static_cast<std::uint16_t>(steps.size());
         timed_scripts = timed_scripts || from.wait_ns > 0;
       }
     }

@@ -94,9 +94,11 @@ struct ScriptStep {
   std::int64_t wait_ns;  // as ProbeStep
   Action action;
   bool within;
-  std::uint8_t a;                             // purchase: catalog item or kFree; metric: cpu_load
-  std::uint8_t b;                             // purchase: currency or kFree; metric: memory_usage
-  std::uint16_t c;                            // metric: latency
+  std::uint8_t a;       // purchase: catalog item or kFree; metric: cpu_load
+  std::uint8_t b;       // purchase: currency or kFree; metric: memory_usage
+  std::uint16_t c;      // metric: latency
+  std::uint16_t from;   // as ProbeStep
+  std::uint16_t later;  // number of the step that waits from this one; 0: none
   static constexpr std::uint8_t kFree = 255;  // the player's own currency, an item used up
 };
 struct Probe {

@@ -82,6 +82,7 @@ class OpenLane {
   void Play(Actor* actor, std::uint16_t number, std::uint64_t made, Record* record);
   void PlayDue(Record* record);
   void PlayStep(Actor* actor, const ScriptStep& step, Record* record);
+  [[nodiscard]] std::uint64_t DueAfter(std::uint64_t made, const ScriptStep& next) const;
   void PlayLater(Actor* actor, std::uint16_t number, std::uint64_t made, const ScriptStep& next);
   [[nodiscard]] std::uint32_t UpToDue(std::uint32_t count) const {
     return static_cast<std::uint32_t>(

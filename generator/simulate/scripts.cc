@@ -7,7 +7,8 @@
 namespace playload {
 namespace {
 
-constexpr std::uint32_t kTurnTicks = 8;      // between two steps that do not wait: 1 s
+constexpr std::uint32_t kTurnTicks = 8;  // between two steps that do not wait: 1 s
+constexpr std::uint64_t kDueMask = (std::uint64_t{1} << 48) - 1;
 constexpr std::uint32_t kGapTicks = 28'800;  // after a script, on average: 1 h
 
 }  // namespace
@@ -50,7 +51,11 @@ void OpenLane::Play(Actor* actor, std::uint16_t number, std::uint64_t made, Reco
     EndSession(actor, number, kGapTicks / 2 + Below(draw, kGapTicks));
     return;
   }
-  if (step > 0) PlayStep(actor, steps[step - 1], record);
+  if (step > 0) {
+    PlayStep(actor, steps[step - 1], record);
+    const unsigned later = steps[step - 1].later;
+    if (later > 0) actor->scripted.due = DueAfter(made, steps[later - 1]) & kDueMask;
+  }
   actor->scripted.step = (step + 1) & 0xFFFFu;
   if (step < steps.size() && steps[step].wait_ns > 0) {
     PlayLater(actor, number, made, steps[step]);
@@ -89,11 +94,8 @@ void OpenLane::PlayStep(Actor* actor, const ScriptStep& step, Record* record) {
   }
 }
 
-// The step waits for an instant: it takes the lane's record whose planned instant is the right one,
-// whatever the wheel says meanwhile. When that record is taken already, the next one that is free
-// on the same side of the instant.
-void OpenLane::PlayLater(Actor* actor, std::uint16_t number, std::uint64_t made,
-                         const ScriptStep& next) {
+// The lane's record whose planned instant is the right one for a step that waits from now on.
+std::uint64_t OpenLane::DueAfter(std::uint64_t made, const ScriptStep& next) const {
   const std::int64_t now = InstantOf(made);
   const std::int64_t at = now > Plan::kNever - next.wait_ns ? Plan::kNever : now + next.wait_ns;
   // The first record at or after the instant: after `low`, not after `high`.
@@ -104,22 +106,29 @@ void OpenLane::PlayLater(Actor* actor, std::uint16_t number, std::uint64_t made,
     const std::uint64_t middle = low + (high - low) / 2;
     (InstantOf(middle) < at ? low : high) = middle;
   }
+  return next.within ? low : high;
+}
+
+// The next step waits for an instant: it takes the lane's record of that instant, whatever the
+// wheel says meanwhile. When that record is taken already, the next one that is free on the same
+// side of the instant; when it is past, the next one there is.
+void OpenLane::PlayLater(Actor* actor, std::uint16_t number, std::uint64_t made,
+                         const ScriptStep& next) {
   const auto taken = [&](std::uint64_t due) {
     for (std::uint16_t n = lane_->due; n != 0; n = ActorOf(n).next) {
       if (ActorOf(n).scripted.due == due) return true;
     }
     return false;
   };
-  std::uint64_t due = high;
+  std::uint64_t due = next.from > 0 ? actor->scripted.due : DueAfter(made, next);
   if (next.within) {
-    due = low;
     while (due > made && taken(due)) --due;
   }
   if (due <= made || !next.within) {
     due = std::max(due, made + 1);
     while (taken(due)) ++due;
   }
-  actor->scripted.due = due & 0xFFFFFFFFFFFFu;
+  actor->scripted.due = due & kDueMask;
   std::uint16_t* link = &lane_->due;
   while (*link != 0 && ActorOf(*link).scripted.due < due) link = &ActorOf(*link).next;
   actor->next = *link;

@@ -57,7 +57,8 @@ TEST_CASE("ParseScript: metrics") {
 TEST_CASE("ScriptText: read again, it is the same script") {
   for (const std::string text :
        {"purchase USD x5, after 1m, purchase EUR potion_mana x2, within 250ms, refund, move",
-        "level_start, level_complete x3, interaction", "purchase x4096"}) {
+        "level_start, level_complete x3, interaction", "purchase x4096",
+        "move x4, after 1m from 2, refund, move, within 5s from 5, move"}) {
     const Result<Script> script = ParseScript(text, false);
     REQUIRE(script);
     const Result<Script> again = ParseScript(ScriptText(*script), false);
@@ -84,6 +85,8 @@ TEST_CASE("ParseScript: errors say what would be right") {
   CHECK(Says(ErrorOf("move, after, move"), "needs a duration"));
   CHECK(Says(ErrorOf("move, within 0s, move"), "needs a duration"));
   CHECK(Says(ErrorOf("move, after 5s, within 5s, move"), "two waits"));
+  CHECK(Says(ErrorOf("move, after 5s from 2, move"), "1 to 1"));
+  CHECK(Says(ErrorOf("move x2, after 5s, move, after 5s from 1, move"), "may wait"));
   CHECK(Says(ErrorOf("cpu 101", true), "0 to 100"));
   CHECK(Says(ErrorOf("cpu", true), "0 to 100"));
   CHECK(Says(ErrorOf("cpus 5", true), "did you mean 'cpu'?"));

@@ -1,0 +1,305 @@
+#include "generator/mutants/mutate.h"
+
+#include <algorithm>
+#include <functional>
+#include <utility>
+
+#include "generator/base/text.h"
+#include "generator/event/catalog.h"
+
+namespace playload {
+namespace {
+
+constexpr std::int64_t kTickNs = 1'000'000;  // what a window is made longer or shorter by
+constexpr std::string_view kCurrencyField = "parameters.currency";
+constexpr std::string_view kTypeField = "parameters.transaction_type";
+
+using Op = Expr::Op;
+
+void AddNodes(Expr* expr, std::vector<Expr*>* nodes) {
+  nodes->push_back(expr);
+  for (Expr& operand : expr->of) AddNodes(&operand, nodes);
+}
+
+// Every node of every condition, in the order of the rule.
+std::vector<Expr*> ConditionNodes(Rule* rule) {
+  std::vector<Expr*> nodes;
+  for (StateValue& value : rule->state) {
+    if (value.where) AddNodes(&*value.where, &nodes);
+  }
+  for (Alternative& alternative : rule->alternatives) {
+    if (alternative.when) AddNodes(&*alternative.when, &nodes);
+  }
+  return nodes;
+}
+
+// What a node may be instead, each with one thing wrong.
+std::vector<Expr> Instead(const Expr& node) {
+  const auto with = [&](Op op) {
+    Expr other = node;
+    other.op = op;
+    return other;
+  };
+  switch (node.op) {
+    case Op::kNumber:
+      return {NumberExpr(node.number + 1), NumberExpr(node.number - 1)};
+    case Op::kGreater:
+      return {with(Op::kGreaterEqual)};
+    case Op::kGreaterEqual:
+      return {with(Op::kGreater)};
+    case Op::kLess:
+      return {with(Op::kLessEqual)};
+    case Op::kLessEqual:
+      return {with(Op::kLess)};
+    case Op::kEqual:
+      return {with(Op::kNotEqual)};
+    case Op::kNotEqual:
+      return {with(Op::kEqual)};
+    case Op::kAnd:
+      return {with(Op::kOr), node.of[0], node.of[1]};
+    case Op::kOr:
+      return {with(Op::kAnd), node.of[0], node.of[1]};
+    case Op::kNot:
+      return {node.of[0]};
+    default:
+      return {};
+  }
+}
+
+void ReplaceKey(Expr* expr, const std::string& field) {
+  if (expr->op == Op::kKey) *expr = FieldExpr(field);
+  for (Expr& operand : expr->of) ReplaceKey(&operand, field);
+}
+
+void ReplaceKey(std::vector<RecordField>* record, const std::string& field) {
+  for (RecordField& entry : *record) {
+    if (entry.value) ReplaceKey(&*entry.value, field);
+    ReplaceKey(&entry.fields, field);
+  }
+}
+
+// State is kept by another field; what is put out stays.
+Rule WithKey(Rule rule, const std::string& field) {
+  ReplaceKey(&rule.output_key, rule.key);
+  for (StateValue& value : rule.state) {
+    if (value.where) ReplaceKey(&*value.where, rule.key);
+  }
+  for (Alternative& alternative : rule.alternatives) {
+    if (alternative.when) ReplaceKey(&*alternative.when, rule.key);
+    ReplaceKey(&alternative.record, rule.key);
+  }
+  rule.key = field;
+  return rule;
+}
+
+void And(std::optional<Expr>* condition, const Expr& more) {
+  *condition = *condition ? BinaryExpr(Op::kAnd, std::move(**condition), more) : more;
+}
+
+// Events for which the condition does not hold are not there for this rule.
+Rule Only(Rule rule, const Expr& condition) {
+  for (StateValue& value : rule.state) And(&value.where, condition);
+  for (Alternative& alternative : rule.alternatives) And(&alternative.when, condition);
+  return rule;
+}
+
+class Maker {
+ public:
+  explicit Maker(const RuleSet& rules) : rules_(rules) {}
+
+  std::vector<Mutant> Make() {
+    for (index_ = 0; index_ < rules_.rules.size(); ++index_) {
+      const Rule& rule = rules_.rules[index_];
+      Conditions(rule);
+      State(rule);
+      Alternatives(rule);
+      Windows(rule);
+      Keys(rule);
+      if (rule.input == Kind::kPurchase) Purchases(rule);
+      Feeds(rule);
+    }
+    return std::move(made_);
+  }
+
+ private:
+  void Add(std::string what, Rule changed) {
+    Mutant mutant{std::move(what), index_, OnlyRule(rules_, index_), Mutant::Feed::kWhole, false};
+    if (changed == mutant.rules.rules.front()) return;
+    mutant.rules.rules = {std::move(changed)};
+    if (!CheckRules(mutant.rules).ok()) return;
+    const bool known = std::any_of(made_.begin(), made_.end(), [&](const Mutant& other) {
+      return other.rule == index_ && other.feed == Mutant::Feed::kWhole && !other.arrival_time &&
+             other.rules.rules == mutant.rules.rules;
+    });
+    if (!known) made_.push_back(std::move(mutant));
+  }
+
+  template <typename Change>
+  void AddChanged(std::string what, const Rule& rule, Change change) {
+    Rule changed = rule;
+    change(&changed);
+    Add(std::move(what), std::move(changed));
+  }
+
+  void Conditions(const Rule& rule) {
+    Rule copy = rule;
+    const std::vector<Expr*> nodes = ConditionNodes(&copy);
+    for (std::size_t i = 0; i < nodes.size(); ++i) {
+      // A number is shown with what it is compared with.
+      const bool number = nodes[i]->op == Op::kNumber;
+      std::size_t whole = i;
+      while (number && whole > 0 && nodes[whole]->of.empty()) --whole;
+      for (const Expr& other : Instead(*nodes[i])) {
+        Rule changed = rule;
+        const std::vector<Expr*> those = ConditionNodes(&changed);
+        *those[i] = other;
+        const std::string before = ExprText(*nodes[whole]);
+        const std::string after = ExprText(*those[whole]);
+        Add(WhereOf(rule, whole) + "'" + before + "' is '" + after + "'", std::move(changed));
+      }
+    }
+  }
+
+  // "purchases: " when that node is one of the condition of a state.
+  static std::string WhereOf(const Rule& rule, std::size_t node) {
+    Rule copy = rule;
+    std::size_t end = 0;
+    for (StateValue& value : copy.state) {
+      std::vector<Expr*> nodes;
+      if (value.where) AddNodes(&*value.where, &nodes);
+      end += nodes.size();
+      if (node < end) return value.name + ": ";
+    }
+    return "";
+  }
+
+  void State(const Rule& rule) {
+    for (std::size_t i = 0; i < rule.state.size(); ++i) {
+      const StateValue& value = rule.state[i];
+      if (value.aggregate == Aggregate::kDistinct) {
+        AddChanged(value.name + " counts without regard to what is the same", rule, [i](Rule* r) {
+          r->state[i].aggregate = Aggregate::kCount;
+          r->state[i].field.clear();
+        });
+      }
+      if (value.aggregate == Aggregate::kMin || value.aggregate == Aggregate::kMax) {
+        const bool min = value.aggregate == Aggregate::kMin;
+        AddChanged(value.name + " is the " + (min ? "greatest" : "least"), rule, [i, min](Rule* r) {
+          r->state[i].aggregate = min ? Aggregate::kMax : Aggregate::kMin;
+        });
+      }
+      if (value.where) {
+        AddChanged(value.name + " is without its 'where'", rule,
+                   [i](Rule* r) { r->state[i].where.reset(); });
+      }
+    }
+  }
+
+  void Alternatives(const Rule& rule) {
+    const std::size_t count = rule.alternatives.size();
+    for (std::size_t i = 0; i + 1 < count; ++i) {
+      AddChanged("alternatives " + std::to_string(i + 1) + " and " + std::to_string(i + 2) +
+                     " are in the other order",
+                 rule, [i](Rule* r) { std::swap(r->alternatives[i], r->alternatives[i + 1]); });
+    }
+    for (std::size_t i = 0; count > 1 && i < count; ++i) {
+      AddChanged("alternative " + std::to_string(i + 1) + " is missing", rule, [i](Rule* r) {
+        r->alternatives.erase(r->alternatives.begin() + static_cast<std::ptrdiff_t>(i));
+      });
+    }
+  }
+
+  void Windows(const Rule& rule) {
+    using Form = RuleWindow::Form;
+    const RuleWindow& window = rule.window;
+    if (window.of_time()) {
+      const std::string size = FormatDuration(window.size_ns);
+      AddChanged("the window of " + size + " is 1 ms longer", rule,
+                 [](Rule* r) { r->window.size_ns += kTickNs; });
+      AddChanged("the window of " + size + " is 1 ms shorter", rule,
+                 [](Rule* r) { r->window.size_ns -= kTickNs; });
+      if (window.form != Form::kTumbling) {
+        AddChanged("the window is tumbling", rule,
+                   [](Rule* r) { r->window.form = Form::kTumbling; });
+      }
+      if (window.form != Form::kSliding) {
+        AddChanged("the window is sliding", rule, [](Rule* r) { r->window.form = Form::kSliding; });
+      }
+      if (window.lateness_ns > 0) {
+        AddChanged("nobody may be late", rule, [](Rule* r) { r->window.lateness_ns = 0; });
+      }
+    }
+    if (window.form == Form::kLast) {
+      const std::string events = std::to_string(window.events);
+      AddChanged("the window of the last " + events + " is one more", rule,
+                 [](Rule* r) { ++r->window.events; });
+      AddChanged("the window of the last " + events + " is one less", rule,
+                 [](Rule* r) { --r->window.events; });
+    }
+    if (window.form != Form::kAll) {
+      AddChanged("there is no window", rule, [](Rule* r) { r->window = RuleWindow(); });
+    }
+    if (rule.cool_down_ns > 0) {
+      const std::string size = FormatDuration(rule.cool_down_ns);
+      AddChanged("the cool-down of " + size + " is 1 ms longer", rule,
+                 [](Rule* r) { r->cool_down_ns += kTickNs; });
+      AddChanged("the cool-down of " + size + " is 1 ms shorter", rule,
+                 [](Rule* r) { r->cool_down_ns -= kTickNs; });
+      AddChanged("there is no cool-down", rule, [](Rule* r) { r->cool_down_ns = 0; });
+    }
+  }
+
+  void Keys(const Rule& rule) {
+    if (!rule.has_memory()) return;
+    for (const EventField& field : FieldsOf(rule.input)) {
+      if (field.type != FieldType::kText || field.path == rule.key || field.path == "event_name") {
+        continue;
+      }
+      Add("the key is " + std::string(field.path), WithKey(rule, std::string(field.path)));
+    }
+  }
+
+  void Purchases(const Rule& rule) {
+    const auto unless = [](std::string_view field, std::string_view text) {
+      return BinaryExpr(Op::kNotEqual, FieldExpr(std::string(field)), TextExpr(std::string(text)));
+    };
+    Add("refunds are ignored", Only(rule, unless(kTypeField, "refund")));
+    for (const Currency& currency : kCurrencyTable) {
+      Add(std::string(currency.code) + " is ignored",
+          Only(rule, unless(kCurrencyField, currency.code)));
+    }
+  }
+
+  void Feeds(const Rule& rule) {
+    const auto add = [&](std::string what, Mutant::Feed feed, bool arrival_time) {
+      made_.push_back({std::move(what), index_, OnlyRule(rules_, index_), feed, arrival_time});
+    };
+    const std::string every = FormatCount(kFeedEvery);
+    add("1 event in " + every + " is lost", Mutant::Feed::kDropped, false);
+    add("1 event in " + every + " comes twice", Mutant::Feed::kDoubled, false);
+    if (rule.has_memory()) {
+      add("state is lost after every " + every + " events", Mutant::Feed::kReset, false);
+    }
+    if (rule.uses_time()) add("arrival is taken for the event's time", Mutant::Feed::kWhole, true);
+  }
+
+  const RuleSet& rules_;
+  std::size_t index_ = 0;
+  std::vector<Mutant> made_;
+};
+
+}  // namespace
+
+RuleSet OnlyRule(const RuleSet& rules, std::size_t rule) {
+  RuleSet one;
+  one.name = rules.name;
+  one.about = rules.about;
+  one.file = rules.file;
+  one.rules = {rules.rules[rule]};
+  one.text = RuleSetText(one);
+  return one;
+}
+
+std::vector<Mutant> MutantsOf(const RuleSet& rules) { return Maker(rules).Make(); }
+
+}  // namespace playload
