@@ -10,6 +10,7 @@
 #include <string>
 
 #include "generator/base/text.h"
+#include "generator/run/checkpoints.h"
 #include "generator/stream/snapshots.h"
 #include "generator/stream/stream.h"
 #include "generator/stream/tables.h"
@@ -184,6 +185,12 @@ Memory MemoryOf(const RunSetup& setup) {
   };
   for (const Address& address : run.to) add(MemoryOf(run, address));
   if (run.to.empty()) add(MemoryOf(run, Address{}));
+  const CheckpointPlan checkpoints = PlanCheckpoints(run.spec, run.checkpoints);
+  if (checkpoints.on) {
+    // A copy of the lanes, and the file that is made of it.
+    const std::uint64_t bytes = checkpoints.lanes_bytes + checkpoints.file_bytes;
+    add({bytes, bytes});
+  }
   return sum;
 }
 

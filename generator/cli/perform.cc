@@ -137,7 +137,7 @@ Status Company::FinishVerification(const std::string& run_dir, const std::atomic
     return {verification.error().code(), "--verify: " + verification.error().message()};
   }
   const Verdict& verdict = verification->verdict;
-  if (Status s = WriteVerdict(run_dir, verdict); !s.ok()) return s;
+  if (Status s = WriteVerdict(run_dir, verdict, verification->history_fields); !s.ok()) return s;
   const std::string text = VerdictText(verdict, verification->history);
   progress_.Finish();
   // The verdict is this command's result, unless its result is the events.

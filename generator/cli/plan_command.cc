@@ -11,6 +11,7 @@
 #include "generator/cli/output.h"
 #include "generator/cli/run_setup.h"
 #include "generator/pace/plan.h"
+#include "generator/run/checkpoints.h"
 #include "generator/run/json_writer.h"
 #include "generator/run/spec_text.h"
 #include "generator/run/version.h"
@@ -145,6 +146,13 @@ std::string MemoryText(const Memory& memory) {
   return expected + (at_most == expected ? "" : ", at most " + at_most) + ", whatever the length";
 }
 
+std::string CheckpointsText(const RunSetup& setup) {
+  const CheckpointPlan plan = PlanCheckpoints(setup.run.spec, setup.run.checkpoints);
+  if (!plan.on) return "none: " + plan.why_not;
+  return "about " + FormatBytes(plan.disk_bytes) + " in the run directory, at most " +
+         FormatBytes(plan.most_bytes);
+}
+
 std::string Text(const RunSetup& setup, const Forecast& forecast) {
   const RunSpec& spec = setup.run.spec;
   const Contents& contents = forecast.contents;
@@ -178,6 +186,7 @@ std::string Text(const RunSetup& setup, const Forecast& forecast) {
   text += Line("expected summaries", Number(forecast, contents.events[0]));
   text += Line("expected aggregates", Number(forecast, contents.events[1]));
   text += Line("memory", MemoryText(forecast.memory));
+  text += Line("checkpoints", CheckpointsText(setup));
   return text;
 }
 
@@ -226,6 +235,13 @@ std::string Json(const RunSetup& setup, const Forecast& forecast) {
   json.EndObject();
   json.Field("memory_bytes", forecast.memory.expected);
   json.Field("memory_at_most_bytes", forecast.memory.at_most);
+  const CheckpointPlan checkpoints = PlanCheckpoints(setup.run.spec, setup.run.checkpoints);
+  json.Key("checkpoints");
+  json.BeginObject();
+  json.Field("disk_bytes", checkpoints.disk_bytes);
+  json.Field("at_most_bytes", checkpoints.most_bytes);
+  json.Field("why_not", std::string_view(checkpoints.why_not));
+  json.EndObject();
   json.EndObject();
   return json.Text();
 }

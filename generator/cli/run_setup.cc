@@ -68,6 +68,9 @@ std::vector<Flag> RunFlags() {
        "that make the events of each destination; never changes one (default: all cores, one less "
        "where a plan paces)"},
       {"run-dir", "DIR", "the run's own folder (default: playload-runs/<run id>)"},
+      {"checkpoints", "SIZE|off",
+       "how much may be kept in the run directory so that slices of a long run can be made again "
+       "quickly: 64MiB (the default), 1GiB"},
       {"pipeline", "", "run the reference pipeline beside it, on the same Kafka"},
       {"verify", "", "verify what the pipeline puts out, live; exit code 99 if it is wrong"},
       {"hold", "TIME", "keep the embedded Kafka and http:// up this long after the run"},
@@ -230,6 +233,24 @@ Status ReadClock(const Flags& flags, bool* start_given, RunSpec* spec) {
                        "has no meaning with --rate max: nothing is planned, events carry "
                        "the instant at which they are made");
   }
+  return {};
+}
+
+Status ReadCheckpoints(const Flags& flags, CheckpointOptions* options) {
+  if (!flags.Has("checkpoints")) return {};
+  const std::string text = flags.Text("checkpoints");
+  options->most_bytes = 0;
+  if (text == "off") return {};
+  constexpr std::uint64_t kMost = 1'024;  // of either unit
+  std::uint64_t number = 0;
+  const char* const end = text.data() + text.size();
+  const auto read = std::from_chars(text.data(), end, number);
+  const std::string_view unit(read.ptr, static_cast<std::size_t>(end - read.ptr));
+  if (read.ec != std::errc() || number < 1 || number > kMost || (unit != "MiB" && unit != "GiB")) {
+    return flags.Wrong("checkpoints",
+                       Quoted(text) + " is neither 'off' nor a size from 1MiB to 1024GiB");
+  }
+  options->most_bytes = number << (unit == "MiB" ? 20 : 30);
   return {};
 }
 
@@ -444,6 +465,7 @@ Status ReadSending(const Flags& flags, const char* const* environment, SetupOf c
     if (run.run_dir.empty()) return flags.Wrong("run-dir", "names no folder");
     while (run.run_dir.size() > 1 && run.run_dir.back() == '/') run.run_dir.pop_back();
   }
+  if (Status s = ReadCheckpoints(flags, &run.checkpoints); !s.ok()) return s;
   setup->quiet = flags.On("quiet");
   setup->pipeline = flags.On("pipeline");
   setup->verify = flags.On("verify");

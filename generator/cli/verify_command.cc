@@ -27,6 +27,8 @@ const CommandSyntax& VerifySyntax() {
         "where the pipeline had its events from, as the manifest calls it, or 'polled': from the "
         "polled endpoints (default: the one that --from stands for)"},
        {"inputs", "", "verify the input topics themselves: every event there once, in order"},
+       {"locate", "",
+        "Kafka: find partition and offset of the events behind the examples, in the input topics"},
        {"timeout", "TIME", "how long nothing may come before what is missing is missing (30s)"},
        {"kafka", "KEY=VALUE", "a property of librdkafka", true},
        {"kafka-config", "FILE", "properties of librdkafka from a file; the place for secrets"},
@@ -57,6 +59,10 @@ Status VerifyCommand(const Flags& flags, const Invocation& invocation) {
     options.only.push_back(*kind);
   }
   options.inputs = flags.On("inputs");
+  options.locate = flags.On("locate");
+  if (options.locate && options.from.starts_with("file:")) {
+    return flags.Wrong("locate", "finds events in Kafka's topics; files have no offsets");
+  }
   options.fed_by = flags.Text("fed-by");
   Result<KafkaSettings> settings =
       ReadKafkaSettings(flags, flags.Texts("kafka"), invocation.environment);
@@ -80,7 +86,10 @@ Status VerifyCommand(const Flags& flags, const Invocation& invocation) {
   options.log = [&progress](const std::string& line) { progress.Note(line); };
   const Result<Verification> verification = Verify(options, signals.stop());
   if (!verification) return verification.error();
-  if (Status s = WriteVerdict(options.run_dir, verification->verdict); !s.ok()) return s;
+  if (Status s = WriteVerdict(options.run_dir, verification->verdict, verification->history_fields);
+      !s.ok()) {
+    return s;
+  }
   const std::string text = VerdictText(verification->verdict, verification->history);
   if (Status s = Print(text); !s.ok()) return s;
   return StatusOf(verification->verdict);

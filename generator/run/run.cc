@@ -53,6 +53,7 @@ struct Worker {
   // Made when the clock is known; read by the main thread for the progress line.
   std::unique_ptr<Stream> stream;
   std::unique_ptr<Sender> sender;
+  LanesWatcher* watcher = nullptr;  // of the first destination's stream: the checkpoints
 
   // Guarded by Shared::mutex. `serves`: readers get answers; `stays`: all is sent, and the server
   // is up until Shared::leave.
@@ -123,6 +124,7 @@ void Send(Shared& shared, Worker& worker) {
   Transport& transport = *worker.destination.transport;
   StreamOptions options = OptionsFor(shared, transport);
   if (worker.destination.http != nullptr) options.snapshots = worker.destination.http->snapshots();
+  options.watcher = worker.watcher;
   {
     auto stream = std::make_unique<Stream>(shared.spec, options);
     auto sender =
@@ -232,6 +234,8 @@ class Run {
   Status Announce();
   void ChooseStart(std::int64_t lead_ns);
   Status WriteFirstManifest();
+  void PrepareCheckpoints();
+  void FinishCheckpoints();
   void SendAll();
   void Abort();
   void TellServing();
@@ -253,7 +257,8 @@ class Run {
   Progress& progress_;
   Shared shared_;
   std::vector<std::unique_ptr<Worker>> workers_;
-  bool staying_ = false;  // nothing is left to be interrupted
+  std::unique_ptr<CheckpointWriter> checkpoints_;  // null: none are left
+  bool staying_ = false;                           // nothing is left to be interrupted
   Manifest manifest_;
   RunSummary summary_;
 };
@@ -399,6 +404,21 @@ Status Run::WriteFirstManifest() {
     manifest_.destinations.push_back(std::move(entry));
   }
   return WriteManifest(summary_.run_dir, manifest_);
+}
+
+void Run::PrepareCheckpoints() {
+  const CheckpointPlan plan = PlanCheckpoints(options_.spec, options_.checkpoints);
+  manifest_.checkpoints = plan.on ? "on" : "none: " + plan.why_not;
+  if (!plan.on || workers_.empty()) return;
+  checkpoints_ = std::make_unique<CheckpointWriter>(summary_.run_dir, options_.spec, plan);
+  workers_.front()->watcher = checkpoints_.get();
+}
+
+void Run::FinishCheckpoints() {
+  if (!checkpoints_) return;
+  if (const Status s = checkpoints_->Finish(); !s.ok()) {
+    progress_.Note("no more checkpoints were left: " + s.message());
+  }
 }
 
 // With the mutex held.
@@ -638,6 +658,7 @@ RunResult Run::Do() {
   if (const Status made = Prepare(); !made.ok()) return {made, {}, {}};
   Status begun = OpenAll();
   if (begun.ok()) {
+    PrepareCheckpoints();
     begun = Announce();
   }
   if (begun.ok() && options_.opened) {
@@ -647,6 +668,7 @@ RunResult Run::Do() {
   }
   begun.ok() ? SendAll() : Abort();
   for (const auto& worker : workers_) worker->thread.join();
+  FinishCheckpoints();
   Judge(begun);
   for (const auto& worker : workers_) {  // what comes after may need the memory
     worker->sender.reset();

@@ -34,6 +34,14 @@ std::size_t LaneStride(const Model& model) {
 
 }  // namespace
 
+static_assert(LanesCopy::kPlaceBytes == sizeof(Place));
+
+std::span<const std::byte> LanesCopy::Find(std::uint64_t number) const {
+  const auto found = std::lower_bound(numbers_.begin(), numbers_.end(), number);
+  if (found == numbers_.end() || *found != number) return {};
+  return lane(static_cast<std::size_t>(found - numbers_.begin()));
+}
+
 Lanes::Lanes(const Model& model, std::int64_t only_lane)
     : model_(model),
       first_lane_(only_lane < 0 ? 0 : static_cast<std::uint64_t>(only_lane)),
@@ -118,6 +126,7 @@ std::uint64_t Lanes::CopyBytes() const {
 LanesCopy Lanes::Copy() const {
   LanesCopy copy;
   copy.bytes_ = CopyBytes();
+  copy.places_bytes_ = places_bytes_;
   void* memory = nullptr;
   if (posix_memalign(&memory, kLargePage, std::max<std::size_t>(copy.bytes_, 1)) != 0) {
     throw std::bad_alloc();
@@ -131,6 +140,7 @@ LanesCopy Lanes::Copy() const {
   for (std::uint64_t i = 0; i < room_; ++i) {
     if (touched_[i] == 0) continue;
     copy.numbers_.push_back(first_lane_ + i);
+    copy.begins_.push_back(static_cast<std::uint64_t>(to - copy.lanes_.get()));
     std::memcpy(to, &At(i), HeadBytes(i));
     to += HeadBytes(i);
     std::memcpy(to, PlacesOf(i), places_bytes_);
@@ -153,6 +163,22 @@ void Lanes::Restore(const LanesCopy& copy) {
     from += places_bytes_;
     touched_[i] = 1;
   }
+}
+
+bool Lanes::Put(std::uint64_t lane, std::span<const std::byte> bytes) {
+  if (lane < first_lane_ || lane - first_lane_ >= room_) return false;
+  if (bytes.size() < sizeof(Lane) + places_bytes_) return false;
+  Lane head;
+  std::memcpy(&head, bytes.data(), sizeof(head));
+  const std::uint64_t most = model_.servers_per_lane() + std::uint64_t{model_.lane_players()};
+  if (head.high > most) return false;
+  const std::size_t head_bytes = sizeof(Lane) + head.high * sizeof(Actor);
+  if (bytes.size() != head_bytes + places_bytes_) return false;
+  const std::uint64_t i = lane - first_lane_;
+  std::memcpy(static_cast<void*>(&At(i)), bytes.data(), head_bytes);
+  std::memcpy(static_cast<void*>(PlacesOf(i)), bytes.data() + head_bytes, places_bytes_);
+  touched_[i] = 1;
+  return true;
 }
 
 void Lanes::Reset() {

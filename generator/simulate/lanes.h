@@ -16,6 +16,7 @@
 #include <cstdint>
 #include <cstdlib>
 #include <memory>
+#include <span>
 #include <vector>
 
 #include "generator/event/record.h"
@@ -31,7 +32,20 @@ class OpenLane;
 // of the same model.
 class LanesCopy {
  public:
+  // What stands last in a lane's bytes: one of these for every player.
+  static constexpr std::size_t kPlaceBytes = 12;
+
   [[nodiscard]] std::uint64_t bytes() const { return bytes_; }
+  [[nodiscard]] std::size_t places_bytes() const { return places_bytes_; }  // of a lane
+  // The lanes in it, ascending, and what each consists of; for those who keep them elsewhere.
+  [[nodiscard]] std::size_t lanes() const { return numbers_.size(); }
+  [[nodiscard]] std::uint64_t number(std::size_t i) const { return numbers_[i]; }
+  [[nodiscard]] std::span<const std::byte> lane(std::size_t i) const {
+    const std::uint64_t end = i + 1 < begins_.size() ? begins_[i + 1] : bytes_;
+    return {lanes_.get() + begins_[i], end - begins_[i]};
+  }
+  // The bytes of one lane; empty when it is not in it.
+  [[nodiscard]] std::span<const std::byte> Find(std::uint64_t number) const;
 
  private:
   friend class Lanes;
@@ -39,8 +53,10 @@ class LanesCopy {
     void operator()(std::byte* bytes) const { std::free(bytes); }
   };
   std::vector<std::uint64_t> numbers_;        // of the lanes, ascending
+  std::vector<std::uint64_t> begins_;         // where each begins
   std::unique_ptr<std::byte[], Free> lanes_;  // one after the other: head, actors, places
   std::uint64_t bytes_ = 0;
+  std::size_t places_bytes_ = 0;
 };
 
 class Lanes {
@@ -75,6 +91,10 @@ class Lanes {
   // The lanes go on from where they were when the copy was made. REQUIRES: copied from lanes of the
   // same model, all of them (no `only_lane`).
   void Restore(const LanesCopy& copy);
+  // The same for one lane, from the bytes that a copy had for it; the others stay as they are.
+  // False when they cannot be a lane of this model; the lane is as it was then. Whether they are
+  // of the right place and undamaged is for the caller to know.
+  [[nodiscard]] bool Put(std::uint64_t lane, std::span<const std::byte> bytes);
   // As new: every lane begins with its first record; the memory is given back.
   void Reset();
 

@@ -96,7 +96,7 @@ struct Stream::Impl {
   bool EncodeNext(std::unique_lock<std::mutex>& lock, std::size_t self, TimestampCursor& time);
   Slot* TakeFree(std::size_t self);
   void Encode(std::uint64_t number, Slot* slot, TimestampCursor& time);
-  void LeaveSnapshot(std::unique_lock<std::mutex>& lock);
+  void ShowLanes(std::unique_lock<std::mutex>& lock, LanesWatcher* watcher);
   void NextTile();                         // mutex held
   Batch* Take();                           // mutex held
   [[nodiscard]] bool NextIsReady() const;  // mutex held
@@ -199,6 +199,10 @@ Status Stream::Impl::Start() {
       batch.buffers[static_cast<unsigned>(k)].resize(kBatchEvents * kMaxLine + kSlack);
     }
     if (options.index) batch.events.resize(kBatchEvents);
+  }
+  if (options.begin) {
+    tile_end = std::min(options.begin(&lanes), layout.runs());
+    next_batch = given = (tile_end + kBatchRuns - 1) / kBatchRuns;
   }
   NextTile();
   for (std::size_t n = 0; n < slots.size(); ++n) {
@@ -304,7 +308,8 @@ bool Stream::Impl::EncodeNext(std::unique_lock<std::mutex>& lock, std::size_t se
   slot->ready = true;
   ready.notify_one();
   if (next_batch * kBatchRuns >= tile_end && active == 0) {
-    if (options.snapshots != nullptr) LeaveSnapshot(lock);
+    ShowLanes(lock, options.snapshots);
+    ShowLanes(lock, options.watcher);
     NextTile();
   }
   return true;
@@ -322,10 +327,10 @@ Stream::Impl::Slot* Stream::Impl::TakeFree(std::size_t self) {
 
 // Between two tiles: nothing can be claimed until the next one is there, so the lanes stand still
 // without the mutex, and the reader does not wait for the copy.
-void Stream::Impl::LeaveSnapshot(std::unique_lock<std::mutex>& lock) {
-  if (tile_end == layout.runs() || options.snapshots->wanted() > tile_end) return;
+void Stream::Impl::ShowLanes(std::unique_lock<std::mutex>& lock, LanesWatcher* watcher) {
+  if (watcher == nullptr || tile_end == layout.runs() || watcher->wanted() > tile_end) return;
   lock.unlock();
-  options.snapshots->Take(tile_end, lanes);
+  watcher->Take(tile_end, lanes);
   lock.lock();
 }
 

@@ -86,6 +86,14 @@ bool Arrivals::AllCertain(Position first, Position last) const {
   return true;
 }
 
+bool Arrivals::LostBefore(Kind kind, Position position) const {
+  const auto k = static_cast<std::size_t>(kind);
+  return sent_[k] &&
+         std::any_of(intervals_[k].begin(), intervals_[k].end(), [position](const Interval& i) {
+           return i.first < position && i.arrival == Arrival::kNever;
+         });
+}
+
 Result<Caused> Expectation::Observe(const StreamEvent& event) {
   Caused caused;
   switch (event.kind) {

@@ -39,6 +39,8 @@ class Arrivals {
   }
   // Whether all events at these positions arrived for certain, whatever their kind.
   [[nodiscard]] bool AllCertain(Position first, Position last) const;
+  // Whether events of this kind before `position` never arrived, of a kind that was sent.
+  [[nodiscard]] bool LostBefore(Kind kind, Position position) const;
 
  private:
   struct Interval {

@@ -23,6 +23,8 @@
 
 namespace playload {
 
+class Lanes;
+
 // Consecutive events of one lane.
 struct ReplayedRun {
   const Record* records;
@@ -43,12 +45,15 @@ class Replay {
 
   // From the first event; every time the same ones.
   Status Walk(const Visitor& visit) const;
+  // From the batch on that `begin` brings the lanes to, as of StreamOptions. REQUIRES: !polled().
+  Status WalkFrom(const std::function<std::uint64_t(Lanes*)>& begin, const Visitor& visit) const;
 
   [[nodiscard]] const StreamTables& tables() const { return *tables_; }
+  [[nodiscard]] const std::vector<std::int64_t>& stamps() const { return stamps_; }
+  [[nodiscard]] bool polled() const { return polled_.has_value(); }
+  [[nodiscard]] int threads() const { return threads_; }
 
  private:
-  Status WalkAll(const Visitor& visit) const;
-
   std::unique_ptr<const StreamTables> tables_;
   const std::vector<std::int64_t> stamps_;
   const std::optional<std::array<std::uint64_t, kKinds>> polled_;

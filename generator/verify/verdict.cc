@@ -14,7 +14,7 @@ namespace {
 constexpr int kVersion = 1;
 
 void WriteComparisons(const char* name, const std::vector<Comparison>& comparisons,
-                      JsonText* json) {
+                      const FlawHistoryFields& fields, JsonText* json) {
   json->Key(name);
   json->BeginObject();
   for (const Comparison& c : comparisons) {
@@ -35,6 +35,7 @@ void WriteComparisons(const char* name, const std::vector<Comparison>& compariso
         json->Field("key", std::string_view(example.key));
         json->Field("expected", std::string_view(example.expected));
         json->Field("got", std::string_view(example.got));
+        if (fields) fields(c.name, example.key, json);
         json->EndObject();
       }
     }
@@ -99,15 +100,15 @@ bool Verdict::passed() const {
          std::all_of(inputs.begin(), inputs.end(), good);
 }
 
-std::string VerdictJson(const Verdict& verdict) {
+std::string VerdictJson(const Verdict& verdict, const FlawHistoryFields& fields) {
   JsonText json;
   json.BeginObject();
   json.Field("version", kVersion);
   json.Field("run_id", std::string_view(verdict.run_id));
   json.Field("from", std::string_view(verdict.from));
   json.Field("passed", verdict.passed());
-  WriteComparisons("outputs", verdict.outputs, &json);
-  WriteComparisons("inputs", verdict.inputs, &json);
+  WriteComparisons("outputs", verdict.outputs, fields, &json);
+  WriteComparisons("inputs", verdict.inputs, {}, &json);
   json.Key("notes");
   json.BeginArray();
   for (const std::string& note : verdict.notes) json.Value(std::string_view(note));
@@ -142,8 +143,9 @@ std::string VerdictText(const Verdict& verdict, const FlawHistory& history) {
          (verdict.passed() ? "\npassed\n" : "\nFAILED: " + FormatCount(flaws) + " differences\n");
 }
 
-Status WriteVerdict(const std::string& run_dir, const Verdict& verdict) {
-  return WriteFileAtomically(run_dir + "/verdict.json", VerdictJson(verdict));
+Status WriteVerdict(const std::string& run_dir, const Verdict& verdict,
+                    const FlawHistoryFields& fields) {
+  return WriteFileAtomically(run_dir + "/verdict.json", VerdictJson(verdict, fields));
 }
 
 }  // namespace playload

@@ -18,6 +18,8 @@
 
 namespace playload {
 
+class JsonText;
+
 enum class Flaw : std::uint8_t {
   kMissing,     // expected, and nothing came for it
   kUnexpected,  // came, and nothing calls for it
@@ -79,8 +81,12 @@ struct Verdict {
   [[nodiscard]] bool passed() const;
 };
 
-// verdict.json, indented, with a newline at its end.
-std::string VerdictJson(const Verdict& verdict);
+// Writes further fields of an example: what `history` is for the report.
+using FlawHistoryFields =
+    std::function<void(const std::string& name, const std::string& key, JsonText* json)>;
+
+// verdict.json, indented, with a newline at its end. `fields` may be empty.
+std::string VerdictJson(const Verdict& verdict, const FlawHistoryFields& fields = {});
 
 // The report for people: a table, then the examples of each flaw, each with the lines that
 // `history` gives for (output name, key); `history` may be empty.
@@ -89,6 +95,7 @@ using FlawHistory =
 std::string VerdictText(const Verdict& verdict, const FlawHistory& history);
 
 // RUN_DIR/verdict.json, replaced when it is there: a run may be verified again.
-Status WriteVerdict(const std::string& run_dir, const Verdict& verdict);
+Status WriteVerdict(const std::string& run_dir, const Verdict& verdict,
+                    const FlawHistoryFields& fields = {});
 
 }  // namespace playload

@@ -3,9 +3,7 @@
 #include <simdjson.h>
 
 #include <algorithm>
-#include <deque>
 #include <memory>
-#include <set>
 #include <utility>
 
 #include "generator/base/text.h"
@@ -17,8 +15,9 @@
 #include "generator/verify/collector.h"
 #include "generator/verify/expectation.h"
 #include "generator/verify/expected.h"
-#include "generator/verify/facts.h"
+#include "generator/verify/history.h"
 #include "generator/verify/input_matcher.h"
+#include "generator/verify/locate.h"
 #include "generator/verify/output_matcher.h"
 
 namespace playload {
@@ -40,8 +39,6 @@ constexpr milliseconds kSayEvery{10'000};
 constexpr std::chrono::seconds kOverrun{60};
 // So often what came meanwhile is read while the events are made again.
 constexpr Position kPollEvery = 4'096;
-// Lines of a user's history in the report: so many at each end.
-constexpr std::size_t kHistoryEnds = 8;
 
 constexpr std::size_t kMostSummaryBytes = std::size_t{64} << 20;
 
@@ -191,111 +188,30 @@ OwnNumber OwnNumbersOf(const RunSpec& spec) {
   };
 }
 
-// The users' purchases, with what the oracle says of each, for the examples of a report.
-class Histories {
- public:
-  void Want(const Comparison& comparison) {
-    for (const auto& examples : comparison.examples) {
-      for (const FlawExample& example : examples) wanted_[comparison.name].insert(example.key);
-    }
+HistoryTopics TopicsOf(const ManifestDestination& destination) {
+  HistoryTopics topics;
+  topics.names = destination.topics;
+  for (std::size_t k = 0; k < kKinds; ++k) {
+    const auto offsets = destination.start_offsets.find(topics.names[k]);
+    if (offsets == destination.start_offsets.end()) continue;
+    topics.partitions[k] = static_cast<std::uint32_t>(offsets->second.size());
   }
-  [[nodiscard]] bool empty() const { return wanted_.empty(); }
+  return topics;
+}
 
-  Status Gather(const FinishedRun& run) {
-    Expectation expectation(run.spec.id_prefix);
-    std::set<std::string, std::less<>> users;
-    std::set<std::string, std::less<>> players;
-    for (const auto& [name, keys] : wanted_) {
-      if (name == kOutputNames[static_cast<unsigned>(OutputKind::kSummaries)]) {
-        players.insert(keys.begin(), keys.end());
-      } else {
-        users.insert(keys.begin(), keys.end());
-      }
-    }
-    return run.walker([&](const StreamEvent& event) {
-      if (event.kind == Kind::kPlayer) {
-        if (players.find(event.key) != players.end()) AddPlayerEvent(event, run.arrivals);
-      } else if (event.kind == Kind::kPurchase) {
-        AddPurchase(event, run.arrivals.Of(event), users, &expectation);
-      }
-      return true;
-    });
+// Where the input topics of a run are to be read.
+LocateSource LocateSourceFor(const ManifestDestination& destination, std::string brokers,
+                             const KafkaSettings& settings, milliseconds connect_timeout,
+                             const std::map<std::string, std::string>& renamed) {
+  LocateSource source{{std::move(brokers), settings, connect_timeout, connect_timeout},
+                      destination.topics,
+                      destination.start_offsets};
+  for (std::size_t k = 0; k < kKinds; ++k) {
+    const auto other = renamed.find(kInputNames[k]);
+    if (other != renamed.end()) source.topics[k] = other->second;
   }
-
-  [[nodiscard]] std::vector<std::string> Lines(const std::string& name,
-                                               const std::string& key) const {
-    const bool summaries = name == kOutputNames[static_cast<unsigned>(OutputKind::kSummaries)];
-    const auto& of_all = summaries ? players_ : purchases_;
-    const auto wanted = wanted_.find(name);
-    const auto found = of_all.find(key);
-    if (wanted == wanted_.end() || wanted->second.count(key) == 0 || found == of_all.end()) {
-      return {};
-    }
-    const History& history = found->second;
-    std::vector<std::string> lines = history.first;
-    const std::size_t shown = history.first.size() + history.last.size();
-    if (history.count > shown) {
-      lines.push_back("... " + FormatCount(history.count - shown) + " more");
-    }
-    lines.insert(lines.end(), history.last.begin(), history.last.end());
-    return lines;
-  }
-
- private:
-  struct History {
-    std::uint64_t count = 0;
-    std::vector<std::string> first;
-    std::deque<std::string> last;
-
-    void Add(std::string line) {
-      ++count;
-      if (first.size() < kHistoryEnds) {
-        first.push_back(std::move(line));
-        return;
-      }
-      last.push_back(std::move(line));
-      if (last.size() > kHistoryEnds) last.pop_front();
-    }
-  };
-
-  static std::string Arrived(Arrival arrival) {
-    return arrival == Arrival::kCertain ? ""
-           : arrival == Arrival::kNever ? " (did not arrive)"
-                                        : " (may not have arrived)";
-  }
-
-  void AddPlayerEvent(const StreamEvent& event, const Arrivals& arrivals) {
-    players_[std::string(event.key)].Add("event " + std::to_string(event.position) + " " +
-                                         std::string(event.value) + Arrived(arrivals.Of(event)));
-  }
-
-  void AddPurchase(const StreamEvent& event, Arrival arrival,
-                   const std::set<std::string, std::less<>>& users, Expectation* expectation) {
-    const std::optional<PurchaseLine> line = ReadPurchaseLine(event.value, expectation->players());
-    if (!line) return;
-    const std::string user = expectation->players().Text(line->facts.user);
-    if (users.find(user) == users.end()) return;
-    std::string text = "event " + std::to_string(event.position) + " " + std::string(line->time) +
-                       " " + std::string(line->type) + " " + std::string(line->currency) + " " +
-                       std::string(line->amount) + Arrived(arrival);
-    if (arrival != Arrival::kNever) {
-      const Result<Caused> caused = expectation->Observe(event);
-      if (caused) text += Answer(caused->outputs);
-    }
-    purchases_[user].Add(std::move(text));
-  }
-
-  static std::string Answer(const PurchaseOutputs& outputs) {
-    std::string text = " -> transaction " + std::to_string(outputs.transaction_count);
-    if (outputs.alert == FraudAlert::kFrequent) text += std::string(", ") + kReasonFrequent;
-    if (outputs.alert == FraudAlert::kMulti) text += std::string(", ") + kReasonMulti;
-    return text;
-  }
-
-  std::map<std::string, std::set<std::string>> wanted_;  // by output name
-  std::map<std::string, History> players_;
-  std::map<std::string, History> purchases_;
-};
+  return source;
+}
 
 class Verifier {
  public:
@@ -563,7 +479,7 @@ class Verifier {
     auto histories = std::make_shared<Histories>();
     for (const OutputKind output : outputs_) {
       verdict.outputs.push_back(outputs_matcher_->Judge(output));
-      if (output != OutputKind::kServerAlerts) histories->Want(verdict.outputs.back());
+      histories->Want(output, verdict.outputs.back());
     }
     if (inputs_matcher_) {
       std::vector<InputMatcher::Wanted> wanted;
@@ -576,12 +492,32 @@ class Verifier {
     }
     AddNotes(&verdict);
     if (!histories->empty()) {
-      if (Status s = histories->Gather(run_); !s.ok()) return s;
+      if (Status s = GatherHistories(histories.get()); !s.ok()) return s;
       result.history = [histories](const std::string& name, const std::string& key) {
         return histories->Lines(name, key);
       };
+      result.history_fields = [histories](const std::string& name, const std::string& key,
+                                          JsonText* json) { histories->Write(name, key, json); };
     }
     return result;
+  }
+
+  Status GatherHistories(Histories* histories) const {
+    const ManifestDestination& destination = manifest_.destinations[fed_by_.destination];
+    const std::string fed_by = fed_by_.polled             ? kPolled
+                               : fed_by_.destination == 0 ? ""
+                                                          : destination.to;
+    const HistoryTopics topics = TopicsOf(destination);
+    if (Status s = histories->Gather(*run_.replay, run_.arrivals, topics, manifest_.spec.id_prefix,
+                                     ExpectCommandFor(options_.run_dir, fed_by));
+        !s.ok() || !options_.locate) {
+      return s;
+    }
+    const Result<KafkaAddress> address = ParseKafkaUrl(options_.from);
+    if (!address) return address.error();
+    return Locate(LocateSourceFor(destination, address->brokers, options_.settings,
+                                  options_.connect_timeout, options_.topics),
+                  histories->Events(), options_.log, stop_);
   }
 
   void AddNotes(Verdict* verdict) const {
@@ -664,20 +600,68 @@ Result<OutputKind> ParseOutputKind(std::string_view name) {
 
 Status Expect(const std::string& run_dir, const std::string& fed_by, std::optional<OutputKind> only,
               int threads, const std::function<bool(std::string_view lines)>& sink) {
-  const Result<Manifest> manifest = ReadManifest(run_dir);
+  ExpectOptions options;
+  options.run_dir = run_dir;
+  options.fed_by = fed_by;
+  options.only = only;
+  options.threads = threads;
+  return Expect(options, std::atomic<bool>(false), sink);
+}
+
+Status Expect(const ExpectOptions& options, const std::atomic<bool>& stop,
+              const std::function<bool(std::string_view lines)>& sink) {
+  const Result<Manifest> manifest = ReadManifest(options.run_dir);
   if (!manifest) return manifest.error();
   if (!manifest->finished) {
-    return Invalid(run_dir + ": the run is not over, so its events are not known yet");
+    return Invalid(options.run_dir + ": the run is not over, so its events are not known yet");
   }
   FedBy from;
-  if (!fed_by.empty()) {
-    const Result<FedBy> found = FindFedBy(*manifest, fed_by);
+  if (!options.fed_by.empty()) {
+    const Result<FedBy> found = FindFedBy(*manifest, options.fed_by);
     if (!found) return found.error();
     from = *found;
   }
-  const Result<FinishedRun> run = LoadRun(run_dir, from, threads);
+  const Result<FinishedRun> run = LoadRun(options.run_dir, from, options.threads);
   if (!run) return run.error();
-  return WriteExpected(*run->replay, run->arrivals, run->spec.id_prefix, only, sink);
+  const Replay& replay = *run->replay;
+  const std::string& prefix = run->spec.id_prefix;
+  if (options.slice.whole() && options.what == ExpectOptions::What::kOutputs) {
+    return WriteExpected(replay, run->arrivals, prefix, options.only, sink);
+  }
+  std::optional<Checkpoints> checkpoints;
+  if (!from.polled) checkpoints.emplace(options.run_dir, run->spec, replay.tables().model);
+  Checkpoints* const usable = checkpoints ? &*checkpoints : nullptr;
+  const ManifestDestination& destination = manifest->destinations[from.destination];
+  Status made;
+  switch (options.what) {
+    case ExpectOptions::What::kOutputs:
+      made = WriteSliceExpected(replay, run->arrivals, options.slice, usable, prefix, options.only,
+                                sink);
+      break;
+    case ExpectOptions::What::kEvents:
+      made =
+          WriteSliceEvents(replay, run->arrivals, options.slice, usable, destination.topics, sink);
+      break;
+    case ExpectOptions::What::kHistory: {
+      LocateEvents locate;
+      if (!options.locate.empty()) {
+        const Result<KafkaAddress> address = ParseKafkaUrl(options.locate);
+        if (!address) return address.error();
+        locate = [&, brokers = address->brokers](const std::vector<HistoryEvent*>& events) {
+          return Locate(LocateSourceFor(destination, brokers, options.settings,
+                                        options.connect_timeout, options.topics),
+                        events, options.log, stop);
+        };
+      }
+      made = WriteSliceHistory(replay, run->arrivals, options.slice, usable, TopicsOf(destination),
+                               prefix, options.only, locate, sink);
+      break;
+    }
+  }
+  for (std::size_t i = 0; options.log && checkpoints && i < checkpoints->notes().size(); ++i) {
+    options.log(checkpoints->notes()[i]);
+  }
+  return made;
 }
 
 }  // namespace playload

@@ -24,6 +24,7 @@
 
 #include "generator/base/status.h"
 #include "generator/verify/outputs.h"
+#include "generator/verify/slice.h"
 #include "generator/verify/verdict.h"
 #include "transports/kafka/settings.h"
 
@@ -39,7 +40,8 @@ struct VerifyOptions {
   // The outputs to verify. Empty: all four, or none with `inputs`.
   std::vector<OutputKind> only;
   bool inputs = false;
-  std::string fed_by;  // as of Expect(); "": by the destination that `from` stands for
+  bool locate = false;  // find the offsets of the events in the examples' histories
+  std::string fed_by;   // as of Expect(); "": by the destination that `from` stands for
   // Kafka: how long nothing may come before what is missing is called missing. While the run is not
   // over, nothing coming for so long is an error.
   std::chrono::milliseconds timeout{30'000};
@@ -51,8 +53,9 @@ struct VerifyOptions {
 // What Verify() found.
 struct Verification {
   Verdict verdict;
-  // The history of the users in the examples, for VerdictText().
+  // The history of the keys in the examples, for VerdictText() and WriteVerdict().
   FlawHistory history;
+  FlawHistoryFields history_fields;
 };
 
 // Does not write verdict.json: WriteVerdict() does.
@@ -66,6 +69,24 @@ Result<OutputKind> ParseOutputKind(std::string_view name);
 // events from: one of the run's destinations as its manifest calls it, "" for the first, or
 // "polled" for the polled endpoints of its HTTP destination. `sink` gets whole lines and returns
 // whether to go on. The run must be over.
+// With a slice: of its events alone.
+struct ExpectOptions {
+  std::string run_dir;
+  std::string fed_by;
+  std::optional<OutputKind> only;
+  int threads = 1;
+  Slice slice;
+  enum class What { kOutputs, kEvents, kHistory };
+  What what = What::kOutputs;  // kHistory: REQUIRES slice.id
+  // kHistory: where the input topics are, as "kafka://..."; "": offsets are not looked for.
+  std::string locate;
+  std::map<std::string, std::string> topics;  // as of VerifyOptions
+  KafkaSettings settings;
+  std::chrono::milliseconds connect_timeout{30'000};
+  std::function<void(const std::string&)> log;  // what a reader must know; may be empty
+};
+Status Expect(const ExpectOptions& options, const std::atomic<bool>& stop,
+              const std::function<bool(std::string_view lines)>& sink);
 Status Expect(const std::string& run_dir, const std::string& fed_by, std::optional<OutputKind> only,
               int threads, const std::function<bool(std::string_view lines)>& sink);
 

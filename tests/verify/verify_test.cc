@@ -220,11 +220,19 @@ TEST_CASE("Verify: a lost alert is missing, with the history of its user") {
   REQUIRE_FALSE(history.empty());
   bool alert = false;
   for (const std::string& line : history) {
-    alert = alert || line.find(", Too frequent") != std::string::npos ||
-            line.find(", Multiple currency") != std::string::npos;
+    alert = alert || line.find("fraud-alerts 'Too frequent") != std::string::npos ||
+            line.find("fraud-alerts 'Multiple currency") != std::string::npos;
   }
   CHECK(alert);
-  CHECK(history[0].find("-> transaction 1") != std::string::npos);
+  CHECK(history[0].find(": 0 events -> 1 event, ") != std::string::npos);
+  CHECK(history.back() == "all of it: playload expect " + run.scratch / "run" + " --user " +
+                              example.key + " --output fraud-alerts --explain");
+  const std::string json = VerdictJson(found.verdict, found.history_fields);
+  for (const char* const part : {"\"explain\": \"playload expect ", "\"history\": [",
+                                 "\"before\": {", "\"currencies\": [", "\"omitted\": "}) {
+    CAPTURE(part);
+    CHECK(json.find(part) != std::string::npos);
+  }
   CHECK(found.history("fraud-alerts", "player_999999999").empty());
   const std::string text = VerdictText(found.verdict, found.history);
   CHECK(text.find("FAILED: 1 differences") != std::string::npos);

@@ -28,6 +28,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <span>
 #include <string>
 #include <string_view>
@@ -60,6 +61,8 @@ class KafkaReader {
     KafkaSettings settings;
     std::map<std::string, Offsets>
         topics;  // may be empty: only the questions below are then answered
+    // Of a topic named here these partitions alone.
+    std::map<std::string, std::set<std::int32_t>> only = {};
     std::chrono::milliseconds connect_timeout{30'000};
     // Receives "waiting for Kafka at ..." lines; may be empty. Called inside Open() and Next().
     std::function<void(const std::string&)> log;
