@@ -623,10 +623,11 @@ Status Run::WriteFiles() {
   };
   if (summary_.begun) {
     if (shared_.stamps) keep_first(shared_.stamps->Finish());
-    keep_first(WriteManifest(summary_.run_dir, manifest_));
     std::vector<LedgerEntry> ledger;
     for (const DestinationSummary& row : summary_.destinations) ledger.push_back(row.ledger);
     keep_first(WriteLedger(summary_.run_dir, summary_.run_id, ledger));
+    // Last: who waits for the run's end looks here for it, and then reads the others.
+    keep_first(WriteManifest(summary_.run_dir, manifest_));
   }
   if (summary_.status.ok()) summary_.status = status;
   keep_first(WriteSummary(summary_));
