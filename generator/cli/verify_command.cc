@@ -1,5 +1,6 @@
 #include <unistd.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cstdlib>
 #include <string>
@@ -27,6 +28,11 @@ const CommandSyntax& VerifySyntax() {
         "where the pipeline had its events from, as the manifest calls it, or 'polled': from the "
         "polled endpoints (default: the one that --from stands for)"},
        {"inputs", "", "verify the input topics themselves: every event there once, in order"},
+       {"latency", "",
+        "measure how long after its event each output came; its topic needs "
+        "message.timestamp.type=LogAppendTime"},
+       {"threshold", "CONDITION",
+        "what must hold, too: 'alert_latency.p(99)<2s', 'matched{fraud-alerts}>=100'", true},
        {"timeout", "TIME", "how long nothing may come before what is missing is missing (30s)"},
        {"kafka", "KEY=VALUE", "a property of librdkafka", true},
        {"kafka-config", "FILE", "properties of librdkafka from a file; the place for secrets"},
@@ -58,6 +64,12 @@ Status VerifyCommand(const Flags& flags, const Invocation& invocation) {
   }
   options.inputs = flags.On("inputs");
   options.fed_by = flags.Text("fed-by");
+  Result<std::vector<Threshold>> thresholds = ReadThresholds(flags);
+  if (!thresholds) return thresholds.error();
+  options.thresholds = std::move(*thresholds);
+  options.latency = flags.On("latency") ||
+                    std::any_of(options.thresholds.begin(), options.thresholds.end(),
+                                [](const Threshold& threshold) { return threshold.latency(); });
   Result<KafkaSettings> settings =
       ReadKafkaSettings(flags, flags.Texts("kafka"), invocation.environment);
   if (!settings) return settings.error();
@@ -94,7 +106,16 @@ Status StatusOf(const Verdict& verdict) {
       if (!comparison.passed()) failed += (failed.empty() ? "" : ", ") + comparison.name;
     }
   }
-  return {Code::kVerification, "verification failed: " + failed};
+  std::string thresholds;
+  for (const ThresholdResult& result : verdict.thresholds) {
+    if (result.passed) continue;
+    thresholds += (thresholds.empty() ? "" : ", ") + result.text + " (" + result.value_text + ")";
+  }
+  std::string message = failed.empty() ? "" : "verification failed: " + failed;
+  if (!thresholds.empty()) {
+    message += (message.empty() ? "" : "; ") + ("threshold failed: " + thresholds);
+  }
+  return {Code::kVerification, std::move(message)};
 }
 
 }  // namespace playload

@@ -532,6 +532,7 @@ void Run::ShowProgress() {
     sample.staying = sample.staying || (staying_ && worker->stays);
     sample.destinations.push_back(std::move(row));
   }
+  if (options_.beside) sample.beside = options_.beside();
   progress_.Show(sample, now);
 }
 

@@ -53,6 +53,8 @@ struct RunOptions {
   // embedded Kafka); its error becomes the run's where the run itself has none.
   std::function<Status(const std::string& run_dir, const std::vector<const Destination*>&)> opened;
   std::function<Status(const RunSummary&)> finished;
+  // What the company says of itself in the progress line.
+  std::function<std::string()> beside;
 };
 
 struct RunResult {

@@ -386,6 +386,7 @@ std::string SummaryJson(const RunSummary& summary) {
     WriteDestination(json, summary, destination);
   }
   json.EndArray();
+  if (!summary.thresholds.empty()) WriteThresholdsJson(summary.thresholds, &json);
   json.EndObject();
   return json.Text();
 }

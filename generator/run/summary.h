@@ -18,6 +18,7 @@
 #include "generator/run/http_summary.h"
 #include "generator/run/ledger.h"
 #include "generator/run/sender.h"
+#include "generator/run/thresholds.h"
 #include "generator/stream/spec.h"
 
 namespace playload {
@@ -50,6 +51,7 @@ struct RunSummary {
   // when that would have had to be worked out again and nobody wanted to wait.
   std::optional<Tally> expected;
   std::optional<std::uint64_t> digest;
+  std::vector<ThresholdResult> thresholds;  // of --threshold, once they are judged
 };
 
 // Whether playload itself held the plan back, and why it is thought so.

@@ -150,31 +150,48 @@ Status Expectation::Tell(const StreamEvent& event, Arrival arrival, OutputMatche
 void RecordTeller::Tell(const ReplayedRun& run) {
   const bool certain = arrivals_.AllCertain(run.first, run.first + run.count - 1);
   for (std::uint32_t i = 0; i < run.count; ++i) {
-    const Record& record = run.records[i];
-    const Kind kind = KindOf(record.action);
-    const Arrival arrival = certain ? Arrival::kCertain : arrivals_.Of(kind, run.first + i);
-    if (kind == Kind::kPlayer) [[likely]] {
-      if (arrival == Arrival::kNever) continue;
-      matcher_->ExpectSummary(facts_.Player(record, run.lane), arrival == Arrival::kCertain);
-    } else {
-      TellRare(run, i, arrival);
-    }
+    const Kind kind = KindOf(run.records[i].action);
+    TellOne(run, i, certain ? Arrival::kCertain : arrivals_.Of(kind, run.first + i));
+  }
+}
+
+void RecordTeller::Tell(const ReplayedRun& run, const Arrival* arrivals) {
+  for (std::uint32_t i = 0; i < run.count; ++i) TellOne(run, i, arrivals[i]);
+}
+
+inline void RecordTeller::TellOne(const ReplayedRun& run, std::uint32_t i, Arrival arrival) {
+  if (arrival == Arrival::kNever) return;
+  const Record& record = run.records[i];
+  if (KindOf(record.action) != Kind::kPlayer) [[unlikely]] {
+    return TellRare(run, i, arrival);
+  }
+  const std::uint64_t player = facts_.Player(record, run.lane);
+  matcher_->ExpectSummary(player, arrival == Arrival::kCertain);
+  if (triggers_ != nullptr) {
+    triggers_->Expect({{OutputKind::kSummaries, player, 0}, run.first + i});
   }
 }
 
 void RecordTeller::TellRare(const ReplayedRun& run, std::uint32_t i, Arrival arrival) {
-  if (arrival == Arrival::kNever) return;
   const bool certain = arrival == Arrival::kCertain;
   const Record& record = run.records[i];
   if (KindOf(record.action) == Kind::kPurchase) {
     const PurchaseFacts facts = facts_.Purchase(record, run.lane);
-    if (certain) {
-      matcher_->ExpectPurchase(facts, oracle_.Purchase(facts));
-    } else {
-      matcher_->DoNotJudge(facts.user);
+    if (!certain) return matcher_->DoNotJudge(facts.user);
+    const PurchaseOutputs outputs = oracle_.Purchase(facts);
+    matcher_->ExpectPurchase(facts, outputs);
+    if (triggers_ == nullptr) return;
+    triggers_->Expect(
+        {{OutputKind::kAggregates, facts.user, outputs.transaction_count}, run.first + i});
+    if (outputs.alert != FraudAlert::kNone) {
+      triggers_->Expect(
+          {{OutputKind::kFraudAlerts, facts.user, static_cast<std::uint64_t>(outputs.alert)},
+           run.first + i});
     }
   } else if (oracle_.ServerMetric(RecordFacts::Server(record))) {
-    matcher_->ExpectServerAlert(facts_.Text(run, i).value, certain);
+    const RecordFacts::Line line = facts_.Text(run, i);
+    const OutputIdentity alert = matcher_->ExpectServerAlert(line.value, certain);
+    if (triggers_ != nullptr) triggers_->Expect({alert, run.first + i});
   }
 }
 

@@ -19,6 +19,7 @@
 #include "generator/verify/output_matcher.h"
 #include "generator/verify/outputs.h"
 #include "generator/verify/replay.h"
+#include "generator/verify/trigger.h"
 #include "generator/verify/walker.h"
 
 namespace playload {
@@ -86,19 +87,24 @@ class Expectation {
 // What the events of a run cause, told to the matcher: Expectation::Tell() for records.
 class RecordTeller {
  public:
-  // All outlive it.
-  RecordTeller(const Replay& replay, const Arrivals& arrivals, OutputMatcher* matcher)
-      : facts_(replay), arrivals_(arrivals), matcher_(matcher) {}
+  // All outlive it. `triggers` may be null.
+  RecordTeller(const Replay& replay, const Arrivals& arrivals, OutputMatcher* matcher,
+               TriggerSink* triggers = nullptr)
+      : facts_(replay), arrivals_(arrivals), matcher_(matcher), triggers_(triggers) {}
 
   // In plan order.
   void Tell(const ReplayedRun& run);
+  // The same where it is known otherwise what arrived: one for each event of the run.
+  void Tell(const ReplayedRun& run, const Arrival* arrivals);
 
  private:
+  void TellOne(const ReplayedRun& run, std::uint32_t i, Arrival arrival);
   void TellRare(const ReplayedRun& run, std::uint32_t i, Arrival arrival);
 
   RecordFacts facts_;
   const Arrivals& arrivals_;
   OutputMatcher* const matcher_;
+  TriggerSink* const triggers_;
   Oracle oracle_;
 };
 

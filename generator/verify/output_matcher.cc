@@ -185,6 +185,8 @@ struct AggregateItem {
   [[nodiscard]] bool Same(const AggregateItem& o) const {
     return count == o.count && total == o.total && odd == 0 && o.odd == 0;
   }
+  // No sum of amounts is that small.
+  static AggregateItem StandIn(std::uint32_t i) { return {.total = -1e300, .count = i + 1}; }
 };
 static_assert(sizeof(AggregateItem) == 16);
 
@@ -192,7 +194,13 @@ class AggregateMatcher {
  public:
   using Items = std::vector<AggregateItem>;
 
-  explicit AggregateMatcher(bool user_order) : user_order_(user_order) {}
+  AggregateMatcher(bool user_order, bool forget) : user_order_(user_order), sequences_(forget) {}
+
+  [[nodiscard]] bool NeedsRecall() { return sequences_.NeedsRecall(); }
+  void Recall(std::uint64_t user, const PurchaseOutputs& outputs) {
+    sequences_.Recall(user, {.total = user_order_ ? outputs.total_amount : 0,
+                             .count = outputs.transaction_count});
+  }
 
   void Expect(std::uint64_t user, const PurchaseOutputs& outputs) {
     sequences_.AddExpected(
@@ -224,13 +232,14 @@ class AggregateMatcher {
   template <typename Judged>
   void Judge(const IdForm& ids, Judged judged, Comparison* out) const {
     sequences_.Judge(
-        [&](std::uint64_t user, const Items& items) {
+        [&](std::uint64_t user, const Items& items, std::uint32_t forgotten) {
+          const std::size_t count = items.size() + forgotten;
           if (!judged(user)) {
-            out->may += items.size();
+            out->may += count;
             return;
           }
-          out->expected += items.size();
-          out->matched += items.size();
+          out->expected += count;
+          out->matched += count;
           if (!user_order_) JudgeLast(ids, user, out);
         },
         [&](std::uint64_t user, const Items& expected, const Items& produced) {
@@ -374,6 +383,8 @@ struct AlertItem {
   [[nodiscard]] bool Same(const AlertItem& o) const {
     return content == o.content && odd == 0 && o.odd == 0;
   }
+  // Contents are hashes: one more value among 2^64.
+  static AlertItem StandIn(std::uint32_t /*i*/) { return {.content = 1}; }
 };
 static_assert(sizeof(AlertItem) == 32);
 
@@ -381,7 +392,10 @@ class ServerAlertMatcher {
  public:
   using Items = std::vector<AlertItem>;
 
-  explicit ServerAlertMatcher(bool timestamps) : timestamps_(timestamps) {}
+  ServerAlertMatcher(bool timestamps, bool forget) : timestamps_(timestamps), sequences_(forget) {}
+
+  [[nodiscard]] bool NeedsRecall() { return sequences_.NeedsRecall(); }
+  void Recall(const ProducedRecord& record) { sequences_.Recall(record.number, Item(record)); }
 
   void Expect(const ProducedRecord& record, bool certain) {
     AlertItem item = Item(record);
@@ -406,7 +420,9 @@ class ServerAlertMatcher {
 
   void Judge(const IdForm& ids, Comparison* out) const {
     sequences_.Judge(
-        [&](std::uint64_t /*server*/, const Items& items) {
+        [&](std::uint64_t /*server*/, const Items& items, std::uint32_t forgotten) {
+          out->matched += forgotten;
+          out->expected += forgotten;
           for (const AlertItem& item : items) {
             ++(item.may ? out->may : out->matched);
             out->expected += item.may ? 0 : 1;
@@ -800,8 +816,8 @@ struct OutputMatcher::Impl {
   explicit Impl(const Options& options)
       : own(options.own),
         parser(options.id_prefix, options.timestamps),
-        aggregates(options.user_order),
-        alerts(options.timestamps),
+        aggregates(options.user_order, options.forget),
+        alerts(options.timestamps, options.forget),
         fraud(options.user_order) {
     for (int i = 0; i < kOutputKinds; ++i) {
       found[static_cast<unsigned>(i)].name = kOutputNames[i];
@@ -820,6 +836,7 @@ struct OutputMatcher::Impl {
   AggregateMatcher aggregates;
   ServerAlertMatcher alerts;
   FraudMatcher fraud;
+  bool recalls = false;  // what is expected was told before
   // Foreign and unreadable records, which are judged when they come.
   std::array<Comparison, kOutputKinds> found;
 };
@@ -827,24 +844,39 @@ struct OutputMatcher::Impl {
 OutputMatcher::OutputMatcher(const Options& options) : impl_(std::make_unique<Impl>(options)) {}
 OutputMatcher::~OutputMatcher() = default;
 
+bool OutputMatcher::NeedsRecall() {
+  const bool aggregates = impl_->aggregates.NeedsRecall();
+  return impl_->alerts.NeedsRecall() || aggregates;
+}
+
+void OutputMatcher::Recall(bool begin) { impl_->recalls = begin; }
+
 void OutputMatcher::ExpectSummary(std::uint64_t player, bool certain) {
+  if (impl_->recalls) return;
   impl_->summaries.Expect(player, certain);
 }
 
 void OutputMatcher::ExpectPurchase(const PurchaseFacts& facts, const PurchaseOutputs& outputs) {
+  if (impl_->recalls) return impl_->aggregates.Recall(facts.user, outputs);
   impl_->aggregates.Expect(facts.user, outputs);
   impl_->fraud.Expect(facts, outputs.alert);
 }
 
-void OutputMatcher::ExpectServerAlert(std::string_view alert, bool certain) {
+OutputIdentity OutputMatcher::ExpectServerAlert(std::string_view alert, bool certain) {
   ProducedRecord record;
   if (!impl_->parser.regular().Read(OutputKind::kServerAlerts, std::nullopt, alert, &record)) {
     record = impl_->parser.ParseAny(OutputKind::kServerAlerts, std::nullopt, alert);
   }
-  impl_->alerts.Expect(record, certain);
+  if (impl_->recalls) {
+    impl_->alerts.Recall(record);
+  } else {
+    impl_->alerts.Expect(record, certain);
+  }
+  return {OutputKind::kServerAlerts, record.number, record.content};
 }
 
 void OutputMatcher::DoNotJudge(std::uint64_t user) {
+  if (impl_->recalls) return;
   impl_->aggregates.DoNotJudge(user);
   impl_->fraud.DoNotJudge(user);
 }

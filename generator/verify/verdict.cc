@@ -96,7 +96,9 @@ std::string Examples(const Comparison& c, const FlawHistory& history) {
 bool Verdict::passed() const {
   const auto good = [](const Comparison& c) { return c.passed(); };
   return std::all_of(outputs.begin(), outputs.end(), good) &&
-         std::all_of(inputs.begin(), inputs.end(), good);
+         std::all_of(inputs.begin(), inputs.end(), good) &&
+         std::all_of(thresholds.begin(), thresholds.end(),
+                     [](const ThresholdResult& t) { return t.passed; });
 }
 
 std::string VerdictJson(const Verdict& verdict) {
@@ -112,6 +114,8 @@ std::string VerdictJson(const Verdict& verdict) {
   json.BeginArray();
   for (const std::string& note : verdict.notes) json.Value(std::string_view(note));
   json.EndArray();
+  WriteLatencyJson(verdict.latency, &json);
+  WriteThresholdsJson(verdict.thresholds, &json);
   json.EndObject();
   return json.Text();
 }
@@ -138,8 +142,17 @@ std::string VerdictText(const Verdict& verdict, const FlawHistory& history) {
   for (const auto* comparisons : {&verdict.outputs, &verdict.inputs}) {
     for (const Comparison& c : *comparisons) text += Examples(c, history);
   }
-  return text +
-         (verdict.passed() ? "\npassed\n" : "\nFAILED: " + FormatCount(flaws) + " differences\n");
+  text += LatencyText(verdict.latency);
+  if (!verdict.thresholds.empty()) text += "\n" + ThresholdsText(verdict.thresholds);
+  if (verdict.passed()) return text + "\npassed\n";
+  const auto failed = std::count_if(verdict.thresholds.begin(), verdict.thresholds.end(),
+                                    [](const ThresholdResult& t) { return !t.passed; });
+  text += "\nFAILED: " + FormatCount(flaws) + " differences";
+  if (failed > 0) {
+    text += ", " + FormatCount(static_cast<std::uint64_t>(failed)) +
+            (failed == 1 ? " threshold" : " thresholds");
+  }
+  return text + "\n";
 }
 
 Status WriteVerdict(const std::string& run_dir, const Verdict& verdict) {

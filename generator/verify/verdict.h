@@ -15,6 +15,8 @@
 #include <vector>
 
 #include "generator/base/status.h"
+#include "generator/run/thresholds.h"
+#include "generator/verify/latency.h"
 
 namespace playload {
 
@@ -75,7 +77,10 @@ struct Verdict {
   std::vector<Comparison> inputs;   // with --inputs
   // What a reader must know beside the numbers: events that failed, users that were not judged.
   std::vector<std::string> notes;
+  std::vector<OutputLatency> latency;
+  std::vector<ThresholdResult> thresholds;  // of --threshold
 
+  // Nothing differs and every threshold holds.
   [[nodiscard]] bool passed() const;
 };
 

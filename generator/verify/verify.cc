@@ -8,6 +8,7 @@
 #include <set>
 #include <utility>
 
+#include "generator/base/system.h"
 #include "generator/base/text.h"
 #include "generator/pace/plan.h"
 #include "generator/run/json_file.h"
@@ -19,6 +20,9 @@
 #include "generator/verify/expected.h"
 #include "generator/verify/facts.h"
 #include "generator/verify/input_matcher.h"
+#include "generator/verify/judge_thresholds.h"
+#include "generator/verify/latency.h"
+#include "generator/verify/live.h"
 #include "generator/verify/output_matcher.h"
 
 namespace playload {
@@ -32,6 +36,9 @@ constexpr const char* kPolled = "polled";
 constexpr const char* kInputNames[kKinds] = {"player-events", "purchase-events", "server-metrics"};
 // Once everything expected is there: for what comes beyond it.
 constexpr milliseconds kGrace{1'000};
+// The timeout of a run that was interrupted.
+constexpr milliseconds kInterruptedTimeout{3'000};
+constexpr const char* kNotMeasured = "not measured; --latency does that";
 // Between two looks at the manifest of a run that goes on.
 constexpr milliseconds kLook{500};
 // Between two lines about what is waited for.
@@ -303,8 +310,9 @@ class Verifier {
       : options_(options), stop_(stop) {}
 
   Result<Verification> Do() {
-    for (const auto step : {&Verifier::Load, &Verifier::OpenCollector, &Verifier::WaitForRun,
-                            &Verifier::TellExpected, &Verifier::WaitForRest}) {
+    for (const auto step :
+         {&Verifier::Load, &Verifier::OpenCollector, &Verifier::MakeMeter, &Verifier::WaitForRun,
+          &Verifier::TellExpected, &Verifier::WaitForRest, &Verifier::RecallForgotten}) {
       if (Status s = (this->*step)(); !s.ok()) return s;
     }
     return Judge();
@@ -347,6 +355,10 @@ class Verifier {
     };
     CollectorTopics topics;
     topics.starts = destination.start_offsets;
+    if (options_.live != nullptr) {
+      topics.outputs_from_starts = true;
+      if (options_.live->output_starts) topics.starts = *options_.live->output_starts;
+    }
     for (const OutputKind output : outputs_) {
       const char* const name = kOutputNames[static_cast<unsigned>(output)];
       topics.outputs[output] = renamed(name, name);
@@ -362,8 +374,9 @@ class Verifier {
     const OwnNumber own = OwnNumbersOf(manifest_.spec);
     // Polled events carry the instant of their request, but under the virtual clock.
     const bool timestamps = !fed_by_.polled || manifest_.spec.clock == Clock::kVirtual;
-    outputs_matcher_ = std::make_unique<OutputMatcher>(OutputMatcher::Options{
-        manifest_.spec.id_prefix, !manifest_.spec.scenario.compat, own, timestamps});
+    outputs_matcher_ = std::make_unique<OutputMatcher>(
+        OutputMatcher::Options{manifest_.spec.id_prefix, !manifest_.spec.scenario.compat, own,
+                               timestamps, options_.live != nullptr});
     if (options_.inputs) {
       InputMatcher::Options inputs{{}, manifest_.spec.id_prefix, std::nullopt, own, timestamps};
       for (std::size_t k = 0; k < kKinds; ++k) {
@@ -375,6 +388,36 @@ class Verifier {
       }
       inputs_matcher_ = std::make_unique<InputMatcher>(std::move(inputs));
     }
+    return {};
+  }
+
+  // Latency is measured where the plan has instants and something tells when an output was seen.
+  Status MakeMeter() {
+    const RunSpec& spec = manifest_.spec;
+    const LiveFeed* const live = options_.live;
+    if (live == nullptr && !options_.latency) return {};
+    if (!spec.paced()) {
+      no_latency_ = std::string("the run's plan has no instants of the clock (") +
+                    (spec.rate_max ? "--rate max" : "--clock virtual") + ")";
+    } else if (fed_by_.polled) {
+      no_latency_ = "polled events have no planned instants";
+    } else if (live == nullptr && options_.from.starts_with("file:")) {
+      no_latency_ = "files do not say when an output came";
+    }
+    if (!no_latency_.empty()) return {};
+    LatencyMeter::Options meter;
+    meter.id_prefix = spec.id_prefix;
+    meter.own = OwnNumbersOf(spec);
+    meter.ahead = live == nullptr;
+    if (live != nullptr) {
+      meter.instants = InstantsFrom(*live, spec);
+    } else {
+      meter.instants = [start_ns = spec.start_ns, plan = Plan(spec.scenario.plan)](Position p) {
+        const std::int64_t planned = plan.PlannedAt(p);
+        return LatencyMeter::Instants{planned == Plan::kNever ? -1 : start_ns + planned, -1, -1};
+      };
+    }
+    meter_.emplace(std::move(meter));
     return {};
   }
 
@@ -393,7 +436,7 @@ class Verifier {
     }
     const Result<KafkaAddress> address = ParseKafkaUrl(options_.from);
     if (!address) return address.error();
-    if (address->embedded) {
+    if (address->embedded && options_.live == nullptr) {
       return Invalid("the embedded Kafka lives only in its run: use `playload run --verify`");
     }
     return CollectFromKafka(
@@ -408,11 +451,19 @@ class Verifier {
         outputs_matcher_->AddLine(*record.output, record.partition, record.value);
       } else if (record.output) {
         outputs_matcher_->AddProduced(*record.output, record.partition, record.key, record.value);
+        if (meter_) {
+          meter_->Seen(*record.output, record.key, record.value, SeenAt(record));
+        }
       } else {
         inputs_matcher_->AddRead(record.input, record.partition, record.offset,
                                  record.key.value_or(""), record.value);
       }
     });
+  }
+
+  // Beside a run it is its own clock that counts.
+  [[nodiscard]] std::int64_t SeenAt(const CollectedRecord& record) const {
+    return options_.live == nullptr ? record.appended_ns : SteadyNow();
   }
 
   // Polls until `done()` says so, with a line about what is waited for every now and then.
@@ -424,6 +475,7 @@ class Verifier {
         return {Code::kInterrupted, "interrupted while waiting for " + waiting_for};
       }
       if (Status s = Poll(milliseconds(100)); !s.ok()) return s;
+      if (options_.live != nullptr) ShowSoFar();
       if (options_.log && steady_clock::now() - said >= kSayEvery) {
         said = steady_clock::now();
         options_.log("waiting for " + waiting_for + "; " + FormatCount(collected_) +
@@ -445,7 +497,44 @@ class Verifier {
     return last == Plan::kNever ? std::nullopt : std::optional(spec.start_ns + last);
   }
 
+  void ShowSoFar() {
+    if (run_.replay == nullptr) return options_.live->verdict.SetSeen(collected_);
+    if (!judge_) judge_.emplace(*options_.live, *outputs_matcher_, outputs_);
+    judge_->Look(SteadyNow());
+  }
+
+  // Compares while the run goes on, and what is left when it is over.
+  Status FollowRun() {
+    judge_.emplace(*options_.live, *outputs_matcher_, outputs_);
+    LiveFollower follower(
+        *options_.live,
+        {manifest_.spec, collector_.get(), outputs_matcher_.get(), meter_ ? &*meter_ : nullptr,
+         &*judge_, [this]() -> Result<LiveFollower::Ended> {
+           Result<Manifest> manifest = ReadManifest(options_.run_dir);
+           if (!manifest) return manifest.error();
+           manifest_ = std::move(*manifest);
+           Result<FinishedRun> run = LoadRun(options_.run_dir, fed_by_, options_.threads);
+           if (!run) return run.error();
+           run_ = std::move(*run);
+           return LiveFollower::Ended{run_.ledger.end, &run_.arrivals};
+         }});
+    if (Status s = follower.Follow(stop_); !s.ok()) return s;
+    if (run_.replay == nullptr) return {Code::kInterrupted, "interrupted while the run went on"};
+    followed_ = true;
+    told_late_ = follower.told_late();
+    if (follower.told() < run_.ledger.end && stop_.load(std::memory_order_relaxed)) {
+      CutShort("what comes of the events from " + FormatCount(follower.told()) +
+               " on was not compared");
+    }
+    return {};
+  }
+
+  void CutShort(const std::string& what) {
+    if (cut_short_.empty()) cut_short_ = "interrupted: this is the verdict so far; " + what;
+  }
+
   Status WaitForRun() {
+    if (options_.live != nullptr && !manifest_.spec.rate_max) return FollowRun();
     if (manifest_.finished) return {};
     const std::optional<std::int64_t> planned_end = PlannedEnd();
     const bool endless = !planned_end && manifest_.spec.end == RunSpec::kNoEnd;
@@ -481,6 +570,7 @@ class Verifier {
 
   // Makes the events again and tells both matchers what must be there.
   Status TellExpected() {
+    if (followed_) return {};
     Result<FinishedRun> run = LoadRun(options_.run_dir, fed_by_, options_.threads);
     if (!run) return run.error();
     run_ = std::move(*run);
@@ -507,7 +597,8 @@ class Verifier {
 
   // For the outputs alone no line is needed.
   Status TellRecords() {
-    RecordTeller teller(*run_.replay, run_.arrivals, outputs_matcher_.get());
+    RecordTeller teller(*run_.replay, run_.arrivals, outputs_matcher_.get(),
+                        meter_ ? &*meter_ : nullptr);
     Status failed;
     Position events = 0;
     Position polled = 0;
@@ -537,22 +628,53 @@ class Verifier {
   }
 
   Status WaitForRest() {
+    Status status = WaitForRestOrTimeout();
+    if (options_.live == nullptr || status.code() != Code::kInterrupted) return status;
+    CutShort("what had not come yet is called missing");
+    return {};
+  }
+
+  Status WaitForRestOrTimeout() {
+    if (!cut_short_.empty()) return {};
     if (options_.from.substr(0, 5) == "file:") {
       return PollUntil("the ends of the files", [this] { return collector_->at_end(); });
     }
     std::uint64_t judged_at = ~std::uint64_t{0};  // collected_ when it was last found incomplete
-    const milliseconds grace = std::min(kGrace, options_.timeout);
+    const milliseconds timeout = options_.live != nullptr && options_.live->interrupted
+                                     ? std::min(options_.timeout, kInterruptedTimeout)
+                                     : options_.timeout;
+    const milliseconds grace = std::min(kGrace, timeout);
     // Making the events again may have taken longer than the timeout.
     const auto began = steady_clock::now();
     return PollUntil("outputs", [&] {
       const milliseconds quiet =
           std::min(collector_->quiet_for(),
                    std::chrono::duration_cast<milliseconds>(steady_clock::now() - began));
-      if (quiet >= options_.timeout) return true;
+      if (quiet >= timeout) return true;
       if (quiet < grace || !collector_->at_end() || judged_at == collected_) return false;
       judged_at = collected_;
       return Complete();
     });
+  }
+
+  // Of a live run what matched was forgotten, and a difference is named by all that went before it.
+  Status RecallForgotten() {
+    if (options_.live == nullptr || !cut_short_.empty()) return {};
+    if (!outputs_matcher_->NeedsRecall()) return {};
+    // A coarse ledger would not tell again what was told.
+    not_recalled_ = followed_ && run_.ledger.coarse;
+    if (not_recalled_) return {};
+    outputs_matcher_->Recall(true);
+    RecordTeller teller(*run_.replay, run_.arrivals, outputs_matcher_.get());
+    Status walked = run_.replay->Walk([&](const ReplayedRun& events_of_lane) {
+      teller.Tell(events_of_lane);
+      return !stop_.load(std::memory_order_relaxed);
+    });
+    outputs_matcher_->Recall(false);
+    if (stop_.load(std::memory_order_relaxed)) {
+      CutShort("repeats may be called unexpected");
+    }
+    return walked;
   }
 
   Result<Verification> Judge() {
@@ -575,7 +697,13 @@ class Verifier {
       verdict.inputs.assign(inputs.begin(), inputs.end());
     }
     AddNotes(&verdict);
-    if (!histories->empty()) {
+    if (meter_) {
+      verdict.latency = meter_->Report(outputs_);
+    } else {
+      verdict.latency = UnknownLatency(outputs_, no_latency_.empty() ? kNotMeasured : no_latency_);
+    }
+    verdict.thresholds = JudgeThresholds(options_.thresholds, verdict);
+    if (!histories->empty() && cut_short_.empty()) {
       if (Status s = histories->Gather(run_); !s.ok()) return s;
       result.history = [histories](const std::string& name, const std::string& key) {
         return histories->Lines(name, key);
@@ -585,6 +713,22 @@ class Verifier {
   }
 
   void AddNotes(Verdict* verdict) const {
+    if (!cut_short_.empty()) {
+      verdict->notes.push_back(cut_short_);
+    } else if (options_.live != nullptr && options_.live->interrupted) {
+      verdict->notes.emplace_back(
+          "the run was interrupted: what had not come when nothing had for 3 s is called missing");
+    }
+    if (not_recalled_) {
+      verdict->notes.emplace_back(
+          "too many events were lost to tell again what matched: a repeat may be called "
+          "unexpected");
+    }
+    if (told_late_ > 0 && options_.live->watch.overflowed()) {
+      verdict->notes.push_back(FormatCount(told_late_) +
+                               " events could only be compared when the run was over: some before "
+                               "them were neither acknowledged nor lost for too long");
+    }
     const auto count = [this](Fate fate) { return run_.ledger.total(fate); };
     const std::uint64_t lost = count(Fate::kFailed) + count(Fate::kShed);
     if (lost > 0) {
@@ -646,6 +790,14 @@ class Verifier {
   std::unique_ptr<InputMatcher> inputs_matcher_;  // null without `inputs`
   std::uint64_t collected_ = 0;
   FinishedRun run_;
+  std::optional<LatencyMeter> meter_;
+  std::string no_latency_;  // why it is not measured
+  // Of a live run:
+  std::optional<RunningJudge> judge_;
+  bool followed_ = false;        // its events were told while it went on
+  std::uint64_t told_late_ = 0;  // but for these
+  std::string cut_short_;        // why not all that may come was waited for
+  bool not_recalled_ = false;    // what was forgotten is not known where sides differ
 };
 
 }  // namespace

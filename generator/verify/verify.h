@@ -3,8 +3,8 @@
 // `inputs`, the input topics are held against the events themselves.
 //
 // It may be called while the run goes on: it reads from the start, and makes the expected side when
-// manifest.json says that the run is over. Nothing of the size of the stream is stored anywhere;
-// memory: see output_matcher.h and input_matcher.h.
+// manifest.json says that the run is over; of a run in the same process, meanwhile. Nothing of the
+// size of the stream is stored anywhere; memory: see output_matcher.h and input_matcher.h.
 //
 // Threads: Verify() runs in the caller's thread, with `threads` workers while events are made
 // again; `stop` may be set by any other. Errors: kInvalid (no such run, another version, no such
@@ -23,6 +23,8 @@
 #include <vector>
 
 #include "generator/base/status.h"
+#include "generator/run/thresholds.h"
+#include "generator/verify/live.h"
 #include "generator/verify/outputs.h"
 #include "generator/verify/verdict.h"
 #include "transports/kafka/settings.h"
@@ -46,6 +48,12 @@ struct VerifyOptions {
   std::chrono::milliseconds connect_timeout{30'000};
   int threads = 1;
   std::function<void(const std::string&)> log;  // what it is waiting for; may be empty
+  // The run goes on in this process: the two sides are compared meanwhile (live.h), where its plan
+  // allows that. Set `stop` then ends with the verdict so far.
+  LiveFeed* live = nullptr;
+  // Measure latency, too; always done of a live run.
+  bool latency = false;
+  std::vector<Threshold> thresholds;
 };
 
 // What Verify() found.

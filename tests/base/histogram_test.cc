@@ -104,6 +104,18 @@ TEST_CASE("Histogram: adding is the same as recording everything in one") {
     CHECK(sum.Percentile(percent) == whole.Percentile(percent));
 }
 
+TEST_CASE("Histogram: the mean is within one percent, and 0 of nothing") {
+  Histogram histogram;
+  CHECK(histogram.Mean() == 0);
+  histogram.Record(100, 3);
+  histogram.Record(2'000'000, 1);
+  CHECK(histogram.Mean() == doctest::Approx(500'075).epsilon(0.01));
+  Histogram one;
+  one.Record(999'999'999);
+  CHECK(one.Mean() == doctest::Approx(999'999'999).epsilon(0.01));
+  CHECK(one.Mean() <= 999'999'999);
+}
+
 TEST_CASE("Histogram: recording a value n times is recording it n times over") {
   Histogram once;
   once.Record(500, 3);

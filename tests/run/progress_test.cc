@@ -60,6 +60,21 @@ TEST_CASE("Progress: losses, lateness, waiting for the start and the end have th
   CHECK(ProgressLine(sample, At(11 * kSecond, 220'000, 0)).ends_with("flushing"));
 }
 
+TEST_CASE(
+    "Progress: what runs beside has the last word, and lines of its own when the run is over") {
+  ProgressSample sample = At(12 * kSecond, 240'000, 240'000);
+  sample.beside = "verify: 7 matched";
+  CHECK(ProgressLine(sample, At(11 * kSecond, 220'000, 0)).ends_with("/s  verify: 7 matched"));
+  Pipe pipe;
+  Progress progress(Progress::Style::kLines, pipe.ends[1]);
+  progress.Show(sample, 0);
+  progress.Show(sample, 10 * kSecond);
+  progress.Show("verify: 8 matched", 19 * kSecond);  // too soon
+  progress.Show("verify: 9 matched", 20 * kSecond);
+  const std::string text = pipe.Read();
+  CHECK(text.ends_with("verify: 7 matched\nverify: 9 matched\n"));
+}
+
 TEST_CASE("Progress: a server's readers are counted, and nobody there is no loss") {
   ProgressSample sample = At(12 * kSecond, 240'000, 100);
   sample.destinations[0].lost = 7;

@@ -254,6 +254,7 @@ Result<std::span<const KafkaRecord>> KafkaReader::Next(milliseconds timeout) {
            .partition = m.partition,
            .offset = m.offset,
            .timestamp_ms = type == RD_KAFKA_TIMESTAMP_NOT_AVAILABLE ? -1 : timestamp,
+           .append_time = type == RD_KAFKA_TIMESTAMP_LOG_APPEND_TIME,
            .key = {static_cast<const char*>(m.key), m.key_len},
            .value = {static_cast<const char*>(m.payload), m.len},
            .has_key = m.key != nullptr,

@@ -43,6 +43,7 @@ struct KafkaRecord {
   std::int32_t partition = 0;
   std::int64_t offset = 0;
   std::int64_t timestamp_ms = -1;  // -1: none
+  bool append_time = false;        // the timestamp is the broker's (LogAppendTime)
   std::string_view key;            // empty when the record has none: see has_key
   std::string_view value;          // empty for a tombstone: see has_value
   bool has_key = false;
