@@ -21,6 +21,10 @@ const CommandSyntax& ExpectSyntax() {
       {{"output", "OUTPUT",
         "only this one: player-session-summaries, purchase-aggregates, server-alerts, "
         "fraud-alerts"},
+       {"faults", "",
+        "what data faults have done to its events instead, one line for each: position, topic, "
+        "key, "
+        "fault"},
        {"fed-by", "DESTINATION",
         "where the pipeline had its events from, as the manifest calls it, or 'polled': from the "
         "polled endpoints (default: the first destination)"},
@@ -38,11 +42,17 @@ Status ExpectCommand(const Flags& flags, const Invocation& /*invocation*/) {
     if (!kind) return flags.Wrong("output", kind.error().message());
     only = *kind;
   }
+  if (only && flags.On("faults")) {
+    return flags.Wrong("faults", "stands in the place of --output");
+  }
   const Result<int> threads = ReadThreads(flags, false);
   if (!threads) return threads.error();
   Output output;
-  const Status made = Expect(flags.arguments().front(), flags.Text("fed-by"), only, *threads,
-                             [&output](std::string_view lines) { return output.Write(lines); });
+  const std::string& run_dir = flags.arguments().front();
+  const auto sink = [&output](std::string_view lines) { return output.Write(lines); };
+  const Status made = flags.On("faults")
+                          ? ExpectFaults(run_dir, flags.Text("fed-by"), *threads, sink)
+                          : Expect(run_dir, flags.Text("fed-by"), only, *threads, sink);
   const Status flushed = output.Flush();
   return made.ok() ? flushed : made;
 }

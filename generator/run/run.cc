@@ -217,6 +217,14 @@ void CallOpenUnknown(LedgerEntry* entry) {
   entry->coarse = true;
 }
 
+// Of the kinds of events that were sent there.
+void AddFaults(const Tally& tally, const std::array<bool, kKinds>& kinds, LedgerEntry* entry) {
+  entry->faults = tally.faults;
+  for (std::size_t k = 0; k < kKinds; ++k) {
+    if (!kinds[k]) (*entry->faults)[k] = {};
+  }
+}
+
 class Run {
  public:
   Run(RunOptions options, const std::atomic<bool>& stop, const std::atomic<bool>& hurry,
@@ -478,6 +486,8 @@ void Run::RecordSoFar() {
     if (worker.facts) manifest_.destinations[i].digest = worker.facts->digest;
     ledger.push_back(MakeLedgerEntry(destination.transport->name(), destination.topics, end,
                                      *destination.deliveries));
+    if (worker.facts) AddFaults(worker.facts->tally, destination.kinds, &ledger.back());
+    ledger.back().has_faults = !shared_.spec.scenario.faults.empty();
     CallOpenUnknown(&ledger.back());
   }
   Status status = WriteManifest(summary_.run_dir, manifest_);
@@ -566,6 +576,7 @@ void Run::Judge(const Status& begun) {
     if (!worker->sender) row.sender.planned.emplace();  // it was not asked for anything
     row.ledger = MakeLedgerEntry(destination.transport->name(), destination.topics, row.sender.end,
                                  *destination.deliveries);
+    row.ledger.has_faults = !spec.scenario.faults.empty();
     row.status = worker->status;
     row.reader_gone = destination.transport->reader_gone();
     row.kinds = destination.kinds;
@@ -605,7 +616,10 @@ void Run::Judge(const Status& begun) {
     }
     if (!facts) facts = workers_[i]->facts = Regenerate(end);
     manifest_.destinations[i].end = end;
-    if (facts) manifest_.destinations[i].digest = facts->digest;
+    if (facts) {
+      manifest_.destinations[i].digest = facts->digest;
+      AddFaults(facts->tally, summary_.destinations[i].kinds, &summary_.destinations[i].ledger);
+    }
     if (const std::optional<HttpSummary>& http = summary_.destinations[i].http) {
       manifest_.destinations[i].polled = http->server.polled_events;
     }

@@ -65,6 +65,9 @@ inline constexpr std::int64_t kHeldWithinNs = 100'000'000;
 // REQUIRES: the destination was sent to.
 Bottleneck FindBottleneck(const RunSpec& spec, const DestinationSummary& destination);
 
+// "12 duplicate, 3 late"; "none".
+std::string FaultsText(const FaultCounts& faults);
+
 std::string SummaryJson(const RunSummary& summary);
 // For people; several lines, the last with its newline.
 std::string SummaryText(const RunSummary& summary);

@@ -6,9 +6,9 @@
 //
 // Threads: different lanes may be simulated by different threads at once, each by one at a time;
 // copying and putting back is for one thread while nobody simulates.
-// Memory: two anonymous mappings; BytesPerLane() for every lane that was touched, and a byte for
-// every lane. With the built-in personas that is 13 to 14 bytes a player; where everybody is always
-// online, 36.
+// Memory: two or three anonymous mappings; BytesPerLane() for every lane that was touched, and a
+// byte for every lane. With the built-in personas that is 13 to 14 bytes a player; where everybody
+// is always online, 36. Data faults take 8 more.
 
 #pragma once
 
@@ -39,7 +39,7 @@ class LanesCopy {
     void operator()(std::byte* bytes) const { std::free(bytes); }
   };
   std::vector<std::uint64_t> numbers_;        // of the lanes, ascending
-  std::unique_ptr<std::byte[], Free> lanes_;  // one after the other: head, actors, places
+  std::unique_ptr<std::byte[], Free> lanes_;  // one after the other: head, actors, places, faults
   std::uint64_t bytes_ = 0;
 };
 
@@ -52,7 +52,9 @@ class Lanes {
   Lanes& operator=(const Lanes&) = delete;
 
   // False when the address space or memory for the lanes could not be had.
-  [[nodiscard]] bool ok() const { return places_ != nullptr; }
+  [[nodiscard]] bool ok() const {
+    return places_ != nullptr && (faults_bytes_ == 0 || faults_ != nullptr);
+  }
 
   // Writes the lane's next `count` records to `out`. count is a multiple of kRunLength.
   void Simulate(std::uint64_t lane, Record* out, std::uint32_t count);
@@ -87,6 +89,9 @@ class Lanes {
   [[nodiscard]] Lane& At(std::uint64_t index) const;
   [[nodiscard]] Place* PlacesOf(std::uint64_t index) const;
   [[nodiscard]] std::size_t HeadBytes(std::uint64_t index) const;
+  [[nodiscard]] std::byte* FaultsOf(std::uint64_t index) const {
+    return faults_ + index * faults_bytes_;
+  }
 
   const Model& model_;
   std::uint64_t first_lane_ = 0;
@@ -97,6 +102,8 @@ class Lanes {
   std::byte* lanes_ = nullptr;
   std::size_t places_bytes_ = 0;  // of a lane
   std::byte* places_ = nullptr;
+  std::size_t faults_bytes_ = 0;  // of a lane (fault_lane.h); 0 where there are none
+  std::byte* faults_ = nullptr;
   // Which lanes came to life. Beside the mappings, since even a look into a page that was never
   // written maps it.
   std::unique_ptr<std::uint8_t[]> touched_;

@@ -5,6 +5,7 @@
 //
 // The parts: open_lane.cc the wheel and the turns of players, sessions.cc who comes and goes,
 // purchases.cc, servers.cc, scripts.cc probes, compat.cc the original generator's world.
+// fault_lane.h stands behind it where there are data faults.
 
 #pragma once
 
@@ -41,6 +42,15 @@ class OpenLane {
   // The next `count` records of this lane, with those who wait for instants.
   void SimulateAlone(Record* out, std::uint32_t count);
   void SimulateCompat(Record* out, std::uint32_t count);
+
+  // How many records there are before the next one: where in the plan, and so on the timeline of
+  // the incidents, it stands. Set by whoever leaves records out or puts some in (fault_lane.h).
+  [[nodiscard]] std::uint64_t made() const { return lane_->made; }
+  void set_made(std::uint64_t made) { lane_->made = made; }
+  // Whether somebody has waited for just the next record (scripts.cc): it must not be left out.
+  [[nodiscard]] bool due() const { return lane_->due_made == lane_->made; }
+  // Planned instant of the lane's `made`-th event, on the timeline of the incidents.
+  [[nodiscard]] std::int64_t InstantOf(std::uint64_t made) const;
 
  private:
   [[nodiscard]] Actor& ActorOf(std::uint16_t number) const { return lane_->actors()[number - 1]; }
@@ -103,8 +113,6 @@ class OpenLane {
   [[nodiscard]] Actor& ServerOf(std::uint32_t place) const {
     return lane_->actors()[place / model_->players_per_server];
   }
-  // Planned instant of the lane's `made`-th event, on the timeline of the incidents.
-  [[nodiscard]] std::int64_t InstantOf(std::uint64_t made) const;
 
   // `until` counts ticks modulo 2^32, so slots are counted modulo 2^30.
   static constexpr std::uint32_t kSlotMask = 0xFFFFFFFFu >> kSlotShift;

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "generator/encode/dataflow.h"
+#include "generator/event/fault.h"
 #include "generator/oracle/fraud_rule.h"
 #include "generator/pace/plan.h"
 #include "generator/simulate/lanes.h"
@@ -140,6 +141,26 @@ struct Stream::Impl {
   std::uint64_t digest = 0;
 };
 
+// What a correct pipeline must put out for an event that a data fault has touched, but for the
+// outputs that every valid event causes: those are counted for all alike, so what is not valid is
+// taken off.
+[[gnu::noinline]] void ObserveFaulty(const Record& record, Tally* tally) {
+  const Fault fault = FaultOf(record);
+  const Kind kind = KindOf(record.action);
+  tally->AddFault(kind, fault);
+  if (!fault.valid()) {
+    --(kind == Kind::kPlayer     ? tally->player_events
+       : kind == Kind::kPurchase ? tally->purchase_events
+                                 : tally->server_metrics);
+  } else if (kind == Kind::kPurchase) {
+    const auto alert = static_cast<FraudAlert>(record.flags >> Record::kAlertShift & 3);
+    tally->fraud_frequent += alert == FraudAlert::kFrequent ? 1 : 0;
+    tally->fraud_multi += alert == FraudAlert::kMulti ? 1 : 0;
+  } else if (kind == Kind::kServer) {
+    tally->server_alerts += ServerAlert(record.a, record.b) ? 1 : 0;
+  }
+}
+
 // What a correct pipeline must put out for a run, and the digest over its records.
 std::uint64_t Observe(const Record* records, std::uint32_t count, Position first, Tally* tally) {
   std::uint64_t sum = 0;
@@ -155,6 +176,10 @@ std::uint64_t Observe(const Record* records, std::uint32_t count, Position first
     const Record& record = records[std::countr_zero(rare)];
     if (record.action == Action::kServerMetric) {
       tally->server_alerts += ServerAlert(record.a, record.b) ? 1 : 0;
+      continue;
+    }
+    if (record.action > Action::kServerMetric) [[unlikely]] {
+      ObserveFaulty(record, tally);
       continue;
     }
     const auto alert = static_cast<FraudAlert>(record.flags >> Record::kAlertShift & 3);
@@ -378,9 +403,9 @@ void Stream::Impl::Encode(std::uint64_t number, Slot* slot, TimestampCursor& tim
     batch.sizes[k] = static_cast<std::uint32_t>(out.end[k] - out.begin[k]);
   }
   batch.kinds = out.kinds;
-  tally_now.player_events = out.kinds[0];
-  tally_now.purchase_events = out.kinds[1];
-  tally_now.server_metrics = out.kinds[2];
+  tally_now.player_events += out.kinds[0];
+  tally_now.purchase_events += out.kinds[1];
+  tally_now.server_metrics += out.kinds[2];
   slot->tally = tally_now;
   slot->digest = sum;
 }

@@ -68,8 +68,8 @@ class Expectation {
  public:
   explicit Expectation(std::string_view id_prefix) : players_("player", id_prefix) {}
 
-  // An event that the pipeline got, in plan order. kInternal when the line is not what this
-  // program's encoder writes.
+  // An event that the pipeline got, in plan order; one that is not valid causes nothing. kInternal
+  // when the line of a valid one is not what this program's encoder writes.
   Result<Caused> Observe(const StreamEvent& event);
 
   // The same, told to the matcher, for an event that arrived, did not, or may have.

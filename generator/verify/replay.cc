@@ -5,6 +5,7 @@
 
 #include "generator/encode/dataflow.h"
 #include "generator/event/catalog.h"
+#include "generator/event/fault.h"
 #include "generator/stream/stream.h"
 
 namespace playload {
@@ -96,7 +97,8 @@ RecordFacts::Line RecordFacts::Text(const ReplayedRun& run, std::uint32_t i) {
   out.begin.fill(line_.data());
   out.end.fill(line_.data());
   out.events = &ref;
-  tables_.encoder.EncodeRun(run.records + i, 1, run.lane, run.first + i, time_, false, &out);
+  const Record understood = WithoutCorruption(run.records[i]);
+  tables_.encoder.EncodeRun(&understood, 1, run.lane, run.first + i, time_, false, &out);
   return {{line_.data() + ref.key_begin, ref.key_length},
           {line_.data(), static_cast<std::size_t>(ref.length) - 1}};
 }

@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "generator/base/status.h"
+#include "generator/event/fault.h"
 #include "generator/oracle/oracle.h"
 #include "generator/pace/timestamps.h"
 #include "generator/stream/spec.h"
@@ -55,10 +56,16 @@ class Replay {
   const int threads_;
 };
 
-// What the encoder says of a record, as numbers; facts.h reads the same from the line.
+// What the encoder says of a record, as numbers; facts.h reads the same from the line. Of events
+// that are valid; those that are not say nothing.
 class RecordFacts {
  public:
   explicit RecordFacts(const Replay& replay);
+
+  // Whether a pipeline can make anything of the event.
+  [[nodiscard]] static bool Valid(const Record& record) {
+    return !IsFaulty(record) || FaultOf(record).valid();
+  }
 
   // The numbers of a lane's entities are this plus what PlayerNumber() says.
   [[nodiscard]] std::uint64_t Player(const Record& record, std::uint64_t lane) const {
@@ -73,7 +80,8 @@ class RecordFacts {
     std::string_view key;
     std::string_view value;
   };
-  // Event `i` of a run in full; lives until the next call. For the few that it is needed of.
+  // Event `i` of a run in full, as it is where nothing has damaged it; lives until the next call.
+  // For the few that it is needed of.
   [[nodiscard]] Line Text(const ReplayedRun& run, std::uint32_t i);
 
  private:

@@ -18,6 +18,7 @@
 #include "generator/verify/expectation.h"
 #include "generator/verify/expected.h"
 #include "generator/verify/facts.h"
+#include "generator/verify/fault_lines.h"
 #include "generator/verify/input_matcher.h"
 #include "generator/verify/output_matcher.h"
 
@@ -264,20 +265,36 @@ class Histories {
                                         : " (may not have arrived)";
   }
 
+  static std::string Faulty(const StreamEvent& event) {
+    std::string text;
+    if ((event.fault & FaultMark::kDuplicate) != 0) text += " (sent again)";
+    if (!event.valid()) text += " (not valid)";
+    return text;
+  }
+
   void AddPlayerEvent(const StreamEvent& event, const Arrivals& arrivals) {
     players_[std::string(event.key)].Add("event " + std::to_string(event.position) + " " +
-                                         std::string(event.value) + Arrived(arrivals.Of(event)));
+                                         Printable(event.value) + Faulty(event) +
+                                         Arrived(arrivals.Of(event)));
   }
 
   void AddPurchase(const StreamEvent& event, Arrival arrival,
                    const std::set<std::string, std::less<>>& users, Expectation* expectation) {
+    if (!event.valid()) {
+      if (users.find(event.key) != users.end()) {
+        purchases_[std::string(event.key)].Add("event " + std::to_string(event.position) + " " +
+                                               Printable(event.value) + Faulty(event) +
+                                               Arrived(arrival));
+      }
+      return;
+    }
     const std::optional<PurchaseLine> line = ReadPurchaseLine(event.value, expectation->players());
     if (!line) return;
     const std::string user = expectation->players().Text(line->facts.user);
     if (users.find(user) == users.end()) return;
     std::string text = "event " + std::to_string(event.position) + " " + std::string(line->time) +
                        " " + std::string(line->type) + " " + std::string(line->currency) + " " +
-                       std::string(line->amount) + Arrived(arrival);
+                       std::string(line->amount) + Faulty(event) + Arrived(arrival);
     if (arrival != Arrival::kNever) {
       const Result<Caused> caused = expectation->Observe(event);
       if (caused) text += Answer(caused->outputs);
@@ -662,8 +679,11 @@ Result<OutputKind> ParseOutputKind(std::string_view name) {
   return Invalid("'" + std::string(name) + "' is no output" + DidYouMean(name, names));
 }
 
-Status Expect(const std::string& run_dir, const std::string& fed_by, std::optional<OutputKind> only,
-              int threads, const std::function<bool(std::string_view lines)>& sink) {
+namespace {
+
+// A run that must be over, as one of its destinations got it.
+Result<FinishedRun> LoadFinished(const std::string& run_dir, const std::string& fed_by,
+                                 int threads) {
   const Result<Manifest> manifest = ReadManifest(run_dir);
   if (!manifest) return manifest.error();
   if (!manifest->finished) {
@@ -675,9 +695,23 @@ Status Expect(const std::string& run_dir, const std::string& fed_by, std::option
     if (!found) return found.error();
     from = *found;
   }
-  const Result<FinishedRun> run = LoadRun(run_dir, from, threads);
+  return LoadRun(run_dir, from, threads);
+}
+
+}  // namespace
+
+Status Expect(const std::string& run_dir, const std::string& fed_by, std::optional<OutputKind> only,
+              int threads, const std::function<bool(std::string_view lines)>& sink) {
+  const Result<FinishedRun> run = LoadFinished(run_dir, fed_by, threads);
   if (!run) return run.error();
   return WriteExpected(*run->replay, run->arrivals, run->spec.id_prefix, only, sink);
+}
+
+Status ExpectFaults(const std::string& run_dir, const std::string& fed_by, int threads,
+                    const std::function<bool(std::string_view lines)>& sink) {
+  const Result<FinishedRun> run = LoadFinished(run_dir, fed_by, threads);
+  if (!run) return run.error();
+  return WriteFaults(*run->replay, run->arrivals, run->ledger.topics, sink);
 }
 
 }  // namespace playload

@@ -69,4 +69,8 @@ Result<OutputKind> ParseOutputKind(std::string_view name);
 Status Expect(const std::string& run_dir, const std::string& fed_by, std::optional<OutputKind> only,
               int threads, const std::function<bool(std::string_view lines)>& sink);
 
+// The same way, what data faults have done to the run's events: fault_lines.h.
+Status ExpectFaults(const std::string& run_dir, const std::string& fed_by, int threads,
+                    const std::function<bool(std::string_view lines)>& sink);
+
 }  // namespace playload
