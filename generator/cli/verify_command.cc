@@ -4,6 +4,7 @@
 #include <cstdlib>
 #include <string>
 
+#include "generator/base/text.h"
 #include "generator/cli/commands.h"
 #include "generator/cli/output.h"
 #include "generator/cli/run_setup.h"
@@ -26,6 +27,12 @@ const CommandSyntax& VerifySyntax() {
        {"fed-by", "DESTINATION",
         "where the pipeline had its events from, as the manifest calls it, or 'polled': from the "
         "polled endpoints (default: the one that --from stands for)"},
+       {"delivery", "PROMISE",
+        "what the pipeline promises: exactly-once (default), or at-least-once, under which exact "
+        "repeats of outputs are allowed"},
+       {"isolation", "LEVEL",
+        "Kafka: read_committed (default), or read_uncommitted, which also sees what transactions "
+        "did not commit"},
        {"inputs", "", "verify the input topics themselves: every event there once, in order"},
        {"timeout", "TIME", "how long nothing may come before what is missing is missing (30s)"},
        {"kafka", "KEY=VALUE", "a property of librdkafka", true},
@@ -38,6 +45,31 @@ const CommandSyntax& VerifySyntax() {
       "Exit code 0: all is as it must be; 99: it is not.\n"};
   return syntax;
 }
+
+namespace {
+
+// --isolation, which is another word for a property of librdkafka.
+Status ReadIsolation(const Flags& flags, VerifyOptions* options) {
+  constexpr std::string_view kProperty = "isolation.level";
+  if (!flags.Has("isolation")) return {};
+  const std::string level = flags.Text("isolation");
+  if (level != "read_committed" && level != "read_uncommitted") {
+    return flags.Wrong("isolation",
+                       Quoted(level) + " is neither read_committed nor read_uncommitted");
+  }
+  if (options->from.starts_with("file:")) {
+    return flags.Wrong("isolation", "files know no transactions; it is for --from kafka://...");
+  }
+  const std::string given = options->settings.Get(kProperty);
+  if (!given.empty() && given != level) {
+    return flags.Wrong("isolation", level + " contradicts the Kafka property isolation.level=" +
+                                        given + ", which is given too; leave one of them out");
+  }
+  options->settings = options->settings.With(kProperty, level);
+  return {};
+}
+
+}  // namespace
 
 Status VerifyCommand(const Flags& flags, const Invocation& invocation) {
   VerifyOptions options;
@@ -62,6 +94,12 @@ Status VerifyCommand(const Flags& flags, const Invocation& invocation) {
       ReadKafkaSettings(flags, flags.Texts("kafka"), invocation.environment);
   if (!settings) return settings.error();
   options.settings = std::move(*settings);
+  if (Status s = ReadIsolation(flags, &options); !s.ok()) return s;
+  if (flags.Has("delivery")) {
+    const Result<Delivery> delivery = ParseDelivery(flags.Text("delivery"));
+    if (!delivery) return flags.Wrong("delivery", delivery.error().message());
+    options.delivery = *delivery;
+  }
   const Result<std::int64_t> timeout = ReadDuration(flags, "timeout", 1'000'000, 30'000'000'000);
   if (!timeout) return timeout.error();
   options.timeout = std::chrono::milliseconds(*timeout / 1'000'000);

@@ -41,6 +41,8 @@ class OutputMatcher {
     OwnNumber own;
     // Whether the events' timestamps are known: polled events carry the instant of their request.
     bool timestamps = true;
+    // What the pipeline promises: under at-least-once, exact repeats of outputs are MAY.
+    Delivery delivery = Delivery::kExactlyOnce;
   };
 
   explicit OutputMatcher(const Options& options);

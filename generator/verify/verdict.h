@@ -18,10 +18,18 @@
 
 namespace playload {
 
+// What a pipeline promises about its outputs, as its owner declares it.
+enum class Delivery : std::uint8_t {
+  kExactlyOnce,
+  kAtLeastOnce,  // an output may come again, exactly as it was; never may one be wrong
+};
+inline constexpr int kDeliveries = 2;
+inline constexpr const char* kDeliveryNames[kDeliveries] = {"exactly-once", "at-least-once"};
+
 enum class Flaw : std::uint8_t {
   kMissing,     // expected, and nothing came for it
   kUnexpected,  // came, and nothing calls for it
-  kDuplicate,   // came again
+  kDuplicate,   // came again, and was not allowed to
   kWrong,       // came for an expected one, with other content or out of order
 };
 inline constexpr int kFlaws = 4;
@@ -40,11 +48,14 @@ struct Comparison {
   std::uint64_t expected = 0;  // certain ones only
   std::uint64_t matched = 0;
   std::array<std::uint64_t, kFlaws> flaws{};
-  // Came, and may have come or not: caused by events whose delivery is not known. Never a flaw.
+  // Came, and may have come or not: caused by events whose delivery is not known, or a repeat that
+  // the declared delivery allows. Never a flaw.
   std::uint64_t may = 0;
+  std::uint64_t repeats = 0;  // of `may`: those repeats
   // Came, with ids of a run of another --id-prefix, or of another shard. Not judged.
   std::uint64_t foreign = 0;
   std::array<std::vector<FlawExample>, kFlaws> examples;
+  Delivery delivery = Delivery::kExactlyOnce;  // what was promised; Add() goes by it
 
   [[nodiscard]] std::uint64_t flaw(Flaw f) const { return flaws[static_cast<unsigned>(f)]; }
   // All that was read.
@@ -58,10 +69,16 @@ struct Comparison {
     }
     return true;
   }
-  // Counts `times` of a flaw; `example` is asked for only while there are fewer than kExamples.
+  // Counts `times` of a flaw, or as `may` what the delivery allows; `example` is asked for only
+  // while there are fewer than kExamples.
   template <typename MakeExample>
   void Add(Flaw f, std::uint64_t times, MakeExample example) {
     if (times == 0) return;
+    if (f == Flaw::kDuplicate && delivery == Delivery::kAtLeastOnce) {
+      may += times;
+      repeats += times;
+      return;
+    }
     const auto i = static_cast<unsigned>(f);
     flaws[i] += times;
     if (examples[i].size() < kExamples) examples[i].push_back(example());
@@ -70,7 +87,9 @@ struct Comparison {
 
 struct Verdict {
   std::string run_id;
-  std::string from;                 // where the outputs were read, without secrets
+  std::string from;       // where the outputs were read, without secrets
+  std::string isolation;  // Kafka: read_committed or read_uncommitted; "" elsewhere
+  Delivery delivery = Delivery::kExactlyOnce;
   std::vector<Comparison> outputs;  // those that were asked for
   std::vector<Comparison> inputs;   // with --inputs
   // What a reader must know beside the numbers: events that failed, users that were not judged.
@@ -82,8 +101,8 @@ struct Verdict {
 // verdict.json, indented, with a newline at its end.
 std::string VerdictJson(const Verdict& verdict);
 
-// The report for people: a table, then the examples of each flaw, each with the lines that
-// `history` gives for (output name, key); `history` may be empty.
+// The report for people: a table, then of each flaw what it means in one line and its examples,
+// each with the lines that `history` gives for (output name, key); `history` may be empty.
 using FlawHistory =
     std::function<std::vector<std::string>(const std::string& name, const std::string& key)>;
 std::string VerdictText(const Verdict& verdict, const FlawHistory& history);

@@ -362,8 +362,9 @@ class Verifier {
     const OwnNumber own = OwnNumbersOf(manifest_.spec);
     // Polled events carry the instant of their request, but under the virtual clock.
     const bool timestamps = !fed_by_.polled || manifest_.spec.clock == Clock::kVirtual;
-    outputs_matcher_ = std::make_unique<OutputMatcher>(OutputMatcher::Options{
-        manifest_.spec.id_prefix, !manifest_.spec.scenario.compat, own, timestamps});
+    outputs_matcher_ = std::make_unique<OutputMatcher>(
+        OutputMatcher::Options{manifest_.spec.id_prefix, !manifest_.spec.scenario.compat, own,
+                               timestamps, options_.delivery});
     if (options_.inputs) {
       InputMatcher::Options inputs{{}, manifest_.spec.id_prefix, std::nullopt, own, timestamps};
       for (std::size_t k = 0; k < kKinds; ++k) {
@@ -560,6 +561,11 @@ class Verifier {
     Verdict& verdict = result.verdict;
     verdict.run_id = manifest_.run_id;
     verdict.from = options_.from;
+    verdict.delivery = options_.delivery;
+    if (options_.from.substr(0, 5) != "file:") {
+      const std::string isolation = options_.settings.Get("isolation.level");
+      verdict.isolation = isolation.empty() ? "read_committed" : isolation;  // librdkafka's default
+    }
     auto histories = std::make_shared<Histories>();
     for (const OutputKind output : outputs_) {
       verdict.outputs.push_back(outputs_matcher_->Judge(output));
@@ -660,6 +666,13 @@ Result<OutputKind> ParseOutputKind(std::string_view name) {
   }
   const std::vector<std::string> names(kOutputNames, kOutputNames + kOutputKinds);
   return Invalid("'" + std::string(name) + "' is no output" + DidYouMean(name, names));
+}
+
+Result<Delivery> ParseDelivery(std::string_view name) {
+  for (int i = 0; i < kDeliveries; ++i) {
+    if (name == kDeliveryNames[i]) return static_cast<Delivery>(i);
+  }
+  return Invalid(Quoted(name) + " is neither exactly-once nor at-least-once");
 }
 
 Status Expect(const std::string& run_dir, const std::string& fed_by, std::optional<OutputKind> only,

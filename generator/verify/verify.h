@@ -39,6 +39,7 @@ struct VerifyOptions {
   // The outputs to verify. Empty: all four, or none with `inputs`.
   std::vector<OutputKind> only;
   bool inputs = false;
+  Delivery delivery = Delivery::kExactlyOnce;  // what the pipeline promises of its outputs
   std::string fed_by;  // as of Expect(); "": by the destination that `from` stands for
   // Kafka: how long nothing may come before what is missing is called missing. While the run is not
   // over, nothing coming for so long is an error.
@@ -60,6 +61,9 @@ Result<Verification> Verify(const VerifyOptions& options, const std::atomic<bool
 
 // "fraud-alerts" -> kFraudAlerts; an error names the valid ones.
 Result<OutputKind> ParseOutputKind(std::string_view name);
+
+// "at-least-once" -> kAtLeastOnce; an error names the valid ones.
+Result<Delivery> ParseDelivery(std::string_view name);
 
 // What a correct pipeline must put out for a run, as lines {"output":...,"key":...,"value":{...}}
 // in the order of their cause; of all outputs, or of `only`. `fed_by`: where the pipeline had its

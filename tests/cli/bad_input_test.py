@@ -104,6 +104,32 @@ COMMAND_LINES = [
     (["verify", "no-run", "--from", "kafka://localhost:1"], ["no-run/manifest.json"]),
     (["verify", "no-run", "--from", "file:x", "--only", "fraud"], ["--only"]),
     (["verify", "no-run", "--fed-by"], ["--fed-by"]),
+    (
+        ["verify", "no-run", "--from", "file:x", "--delivery", "at-most-once"],
+        ["--delivery", "at-most-once", "at-least-once"],
+    ),
+    (
+        ["verify", "no-run", "--from", "kafka://localhost:1", "--isolation", "committed"],
+        ["--isolation", "read_committed", "read_uncommitted"],
+    ),
+    (
+        ["verify", "no-run", "--from", "file:x", "--isolation", "read_committed"],
+        ["--isolation", "kafka://"],
+    ),
+    (
+        [
+            *["verify", "no-run", "--from", "kafka://localhost:1"],
+            *["--isolation", "read_committed", "--kafka", "isolation.level=read_uncommitted"],
+        ],
+        ["--isolation", "read_committed", "isolation.level=read_uncommitted"],
+    ),
+    (
+        [
+            *["verify", "no-run", "--from", "kafka://localhost:1"],
+            *["--isolation", "read_committed", "--kafka", "isolation.level=read_committed"],
+        ],
+        ["no-run/manifest.json"],
+    ),
     (["pipeline"], ["--kafka"]),
     (["pipeline", "--kafka", "localhost:1", "--break", "everything"], ["--break"]),
     (["pipeline", "--kafka", "localhost:1", "--until-idle", "0s"], ["--until-idle"]),

@@ -231,6 +231,29 @@ TEST_CASE("Verify: a lost alert is missing, with the history of its user") {
   CHECK(text.find(history[0]) != std::string::npos);
 }
 
+TEST_CASE("Verify: repeated outputs are judged by what the pipeline promises") {
+  FileRun run;
+  std::size_t repeats = 0;
+  for (auto& [name, lines] : run.outputs) {
+    const std::vector<std::string> again(lines.end() - 20, lines.end());
+    lines.insert(lines.end(), again.begin(), again.end());
+    repeats += again.size();
+  }
+  const Verification strict = run.Judge();
+  CHECK_FALSE(strict.verdict.passed());
+  CHECK(strict.verdict.delivery == Delivery::kExactlyOnce);
+  CHECK(strict.verdict.isolation.empty());
+  VerifyOptions options = run.Options();
+  options.delivery = Delivery::kAtLeastOnce;
+  const Result<Verification> lenient = Verify(options, kNotSet);
+  REQUIRE(lenient.has_value());
+  CHECK(lenient->verdict.passed());
+  CHECK(lenient->verdict.delivery == Delivery::kAtLeastOnce);
+  std::uint64_t allowed = 0;
+  for (const Comparison& c : lenient->verdict.outputs) allowed += c.repeats;
+  CHECK(allowed == repeats);
+}
+
 TEST_CASE("Verify: --only looks at one output, and needs no other file") {
   FileRun run;
   run.outputs["fraud-alerts"].clear();
