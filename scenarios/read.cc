@@ -26,7 +26,10 @@ constexpr std::uint64_t kMostPlayers = 1'000'000'000;
 constexpr std::uint64_t kMostCompatPlayers = 1'024;  // they share one lane
 constexpr std::size_t kMostRegions = 16;
 constexpr std::size_t kMostStages = 1'000;
-constexpr std::size_t kMostScripts = 500;  // of a probe: what a lane can tell apart
+constexpr std::size_t kMostScripts = 500;               // of a probe: what a lane can tell apart
+constexpr std::int64_t kLongestDelay = 30 * kNsPerDay;  // of late events, and of clocks
+// Of events that are sent again, or lost: so few are lost in a row that a record can hold them all.
+constexpr std::int64_t kMostMovedParts = kProbabilityOne / 4;
 constexpr std::size_t kLongestName = 64;
 
 // Names go into file names and JSON as they are.
@@ -103,6 +106,17 @@ class Reader {
   Status ReadOverload(const YamlNode& node);
   Status ReadProbe(const YamlNode& node);
   Status ReadScripts(const YamlNode& node, bool server, ProbeIncident* incident) const;
+  Status ReadFault(const YamlNode& node);
+  // What only some kinds of fault have: an error where this one lacks it, or has it too much.
+  Status ReadFaultDetails(const YamlNode& node, FaultIncident* incident) const;
+  [[nodiscard]] Status ReadRange(const YamlNode& node, std::int64_t* least,
+                                 std::int64_t* most) const;
+  // The bits of the names in a list, or of one name.
+  template <typename Names>
+  Status ReadNames(const YamlNode& node, const std::string& what, const Names& names,
+                   std::uint8_t* bits) const;
+  Status CheckFaultShare(const YamlNode& node, const FaultIncident& incident) const;
+  Status ReadRegion(const YamlNode& node, int* region) const;
   static void ReadWindow(const YamlNode& node, YamlFields* fields, Window* window);
   [[nodiscard]] Status CheckWindow(const YamlNode& node, const Window& window) const;
   Status ReadPlan(const YamlNode& node);
@@ -401,24 +415,32 @@ Status Reader::ReadTimeline(const YamlNode& node) {
     if (entry.kind != YamlNode::Kind::kMap || entry.map.empty()) {
       return At(entry.line, "an incident must be a map, such as {fraud: NAME, share: 0.05, ...}");
     }
-    const bool fraud = Find(entry, "fraud") != nullptr;
-    const bool overload = Find(entry, "overload") != nullptr;
-    const bool probe = Find(entry, "probe") != nullptr;
-    const int kinds = int{fraud} + int{overload} + int{probe};
-    if (kinds > 1) {
-      return At(entry.line, "an incident is one of 'fraud', 'overload' and 'probe', not several");
+    std::string kind;
+    for (const char* key : {"fraud", "overload", "probe", "fault"}) {
+      if (Find(entry, key) == nullptr) continue;
+      if (!kind.empty()) {
+        return At(entry.line,
+                  "an incident is one of 'fraud', 'overload', 'probe' and 'fault', not several");
+      }
+      kind = key;
     }
-    if (kinds == 0) {
-      const std::string near = Nearest(entry.map.front().first, {"fraud", "overload", "probe"});
-      return At(entry.key_lines.front(),
-                "an incident needs 'fraud: NAME', 'overload: NAME' or 'probe: NAME'" +
-                    (near.empty() ? std::string() : "; did you mean " + Quoted(near) + "?"));
+    if (kind.empty()) {
+      const std::string near =
+          Nearest(entry.map.front().first, {"fraud", "overload", "probe", "fault"});
+      return At(
+          entry.key_lines.front(),
+          "an incident needs 'fraud: NAME', 'overload: NAME', 'probe: NAME' or 'fault: NAME'" +
+              (near.empty() ? std::string() : "; did you mean " + Quoted(near) + "?"));
     }
-    Status status = fraud ? ReadFraud(entry) : overload ? ReadOverload(entry) : ReadProbe(entry);
+    Status status = kind == "fraud"      ? ReadFraud(entry)
+                    : kind == "overload" ? ReadOverload(entry)
+                    : kind == "probe"    ? ReadProbe(entry)
+                                         : ReadFault(entry);
     if (!status.ok()) return status;
-    const std::string& name = fraud      ? s_.fraud.back().name
-                              : overload ? s_.overload.back().name
-                                         : s_.probes.back().name;
+    const std::string& name = kind == "fraud"      ? s_.fraud.back().name
+                              : kind == "overload" ? s_.overload.back().name
+                              : kind == "probe"    ? s_.probes.back().name
+                                                   : s_.faults.back().name;
     if (!IsName(name)) {
       return At(entry.line, "incident name " + Quoted(name) + kNameRule);
     }
@@ -426,7 +448,8 @@ Status Reader::ReadTimeline(const YamlNode& node) {
       return At(entry.line, "timeline: two incidents are named " + Quoted(name));
     }
     names.push_back(name);
-    if (std::max(s_.fraud.size(), s_.overload.size()) > static_cast<std::size_t>(kMaxIncidents)) {
+    if (std::max({s_.fraud.size(), s_.overload.size(), s_.faults.size()}) >
+        static_cast<std::size_t>(kMaxIncidents)) {
       return At(entry.line,
                 "timeline: at most " + std::to_string(kMaxIncidents) + " incidents of a kind");
     }
@@ -505,15 +528,8 @@ Status Reader::ReadOverload(const YamlNode& node) {
   if (Status status = fields.Finish(); !status.ok()) return status;
   if (Status status = CheckWindow(node, incident.window); !status.ok()) return status;
 
-  if (region != nullptr && !Says(node, "region", "every")) {
-    std::vector<std::string> names;
-    for (const Region& r : s_.servers.regions) names.push_back(r.name);
-    const std::string name = region->kind == YamlNode::Kind::kText ? region->text : "";
-    const auto found = std::find(names.begin(), names.end(), name);
-    if (found == names.end()) {
-      return At(region->line, "unknown region " + Quoted(name) + DidYouMean(name, names));
-    }
-    incident.region = static_cast<int>(found - names.begin());
+  if (region != nullptr) {
+    if (Status status = ReadRegion(*region, &incident.region); !status.ok()) return status;
   }
   if (cpu == 0 && memory == 0) {
     // A cap only bounds what the incident adds, so without an addition it does nothing.
@@ -580,6 +596,153 @@ Status Reader::ReadScripts(const YamlNode& node, bool server, ProbeIncident* inc
     incident->scripts.push_back(std::move(*script));
   }
   return {};
+}
+
+Status Reader::ReadRegion(const YamlNode& node, int* region) const {
+  const std::string name = node.kind == YamlNode::Kind::kText ? node.text : "";
+  if (name == "every") return {};
+  std::vector<std::string> names;
+  for (const Region& r : s_.servers.regions) names.push_back(r.name);
+  const auto found = std::find(names.begin(), names.end(), name);
+  if (found == names.end()) {
+    return At(node.line, "unknown region " + Quoted(name) + DidYouMean(name, names));
+  }
+  *region = static_cast<int>(found - names.begin());
+  return {};
+}
+
+Status Reader::ReadFault(const YamlNode& node) {
+  FaultIncident incident;
+  YamlFields fields(file_, node, "fault");
+  std::string kind;
+  fields.Text("fault", &incident.name, true);
+  fields.Text("kind", &kind, true);
+  ReadWindow(node, &fields, &incident.window);
+  fields.Share("share", &incident.share_parts, true);
+  for (const char* key : {"of", "by", "how", "region"}) fields.Node(key);
+  if (Status status = fields.Finish(); !status.ok()) return status;
+  if (Status status = CheckWindow(node, incident.window); !status.ok()) return status;
+  const auto known = std::find(kFaultKindNames.begin(), kFaultKindNames.end(), kind);
+  if (known == kFaultKindNames.end()) {
+    return At(Find(node, "kind")->line,
+              "unknown kind of fault " + Quoted(kind) +
+                  DidYouMean(kind, {kFaultKindNames.begin(), kFaultKindNames.end()}));
+  }
+  incident.kind = static_cast<FaultKind>(known - kFaultKindNames.begin());
+  if (incident.share_parts == 0) {
+    return At(Find(node, "share")->line, "a share of 0 has no effect");
+  }
+  if (Status status = ReadFaultDetails(node, &incident); !status.ok()) return status;
+  if (Status status = CheckFaultShare(node, incident); !status.ok()) return status;
+  s_.faults.push_back(std::move(incident));
+  return {};
+}
+
+Status Reader::ReadFaultDetails(const YamlNode& node, FaultIncident* incident) const {
+  const bool late = incident->kind == FaultKind::kLate;
+  const bool skew = incident->kind == FaultKind::kClockSkew;
+  const bool corrupt = incident->kind == FaultKind::kCorrupt;
+  const std::string kind = kFaultKindNames[static_cast<unsigned>(incident->kind)];
+  const struct {
+    const char* key;
+    bool belongs;
+    bool needed;
+  } details[] = {{"of", !skew, false},
+                 {"by", late || skew, late || skew},
+                 {"how", corrupt, false},
+                 {"region", skew, false}};
+  for (const auto& detail : details) {
+    const YamlNode* const found = Find(node, detail.key);
+    if (found != nullptr && !detail.belongs) {
+      return At(found->line, Quoted(detail.key) + " means nothing to a fault of kind " + kind);
+    }
+    if (found == nullptr && detail.needed) {
+      return At(node.line, "a fault of kind " + kind + " needs " + Quoted(detail.key) +
+                               ", such as " + detail.key + ": 100ms..2s");
+    }
+  }
+  Status status;
+  if (const YamlNode* of = Find(node, "of")) {
+    status = ReadNames(*of, "of", kFaultedEvents, &incident->of);
+  }
+  if (skew) incident->of = 1u << static_cast<unsigned>(Kind::kServer);
+  if (corrupt) incident->how = (1u << kCorruptions) - 1;
+  if (const YamlNode* how = Find(node, "how"); how != nullptr && status.ok()) {
+    status = ReadNames(*how, "how", kCorruptionNames, &incident->how);
+  }
+  if (const YamlNode* by = Find(node, "by"); by != nullptr && status.ok()) {
+    status = ReadRange(*by, &incident->by_least_ns, &incident->by_most_ns);
+  }
+  if (const YamlNode* region = Find(node, "region"); region != nullptr && status.ok()) {
+    status = ReadRegion(*region, &incident->region);
+  }
+  return status;
+}
+
+// "100ms..2s", or one duration.
+Status Reader::ReadRange(const YamlNode& node, std::int64_t* least, std::int64_t* most) const {
+  const std::string text = node.kind == YamlNode::Kind::kText ? node.text : "";
+  const std::size_t dots = text.find("..");
+  const Result<std::int64_t> from = ParseDuration(text.substr(0, dots));
+  const Result<std::int64_t> to =
+      dots == std::string::npos ? from : ParseDuration(text.substr(dots + 2));
+  if (!from || !to) {
+    return At(node.line, "by must be a duration or a range of two, such as 100ms..2s" +
+                             (text.empty() ? std::string() : ", not " + Quoted(text)));
+  }
+  if (*from > *to || *to == 0 || *to > kLongestDelay) {
+    return At(node.line, "by must go from a duration to one as long or longer, at most " +
+                             FormatDuration(kLongestDelay) + ", not " + Quoted(text));
+  }
+  *least = *from;
+  *most = *to;
+  return {};
+}
+
+template <typename Names>
+Status Reader::ReadNames(const YamlNode& node, const std::string& what, const Names& names,
+                         std::uint8_t* bits) const {
+  const std::vector<YamlNode> one = {node};
+  const bool list = node.kind == YamlNode::Kind::kList;
+  if (list && node.list.empty()) return NeedsList(node, what);
+  *bits = 0;
+  for (const YamlNode& entry : list ? node.list : one) {
+    const std::string name = entry.kind == YamlNode::Kind::kText ? entry.text : "";
+    const auto known = std::find(names.begin(), names.end(), name);
+    if (known == names.end()) {
+      return At(entry.line, what + ": unknown name " + Quoted(name) +
+                                DidYouMean(name, {names.begin(), names.end()}));
+    }
+    const unsigned bit = 1u << static_cast<unsigned>(known - names.begin());
+    if ((*bits & bit) != 0) return At(entry.line, what + ": " + Quoted(name) + " is there twice");
+    *bits = static_cast<std::uint8_t>(*bits | bit);
+  }
+  return {};
+}
+
+// Of the faults that can meet the same event at the same time: what one event cannot suffer from
+// both, and what is bounded, must have room for all.
+Status Reader::CheckFaultShare(const YamlNode& node, const FaultIncident& incident) const {
+  if (incident.kind == FaultKind::kClockSkew) return {};  // they add up
+  const auto changes = [](FaultKind kind) {
+    return kind == FaultKind::kLate || kind == FaultKind::kCorrupt;
+  };
+  const std::int64_t most = changes(incident.kind) ? kProbabilityOne : kMostMovedParts;
+  std::int64_t taken = incident.share_parts;
+  for (const FaultIncident& other : s_.faults) {
+    const bool same =
+        other.kind == incident.kind || (changes(other.kind) && changes(incident.kind));
+    if (same && (other.of & incident.of) != 0 && Overlap(other.window, incident.window)) {
+      taken += other.share_parts;
+    }
+  }
+  if (taken <= most) return {};
+  return At(node.line, std::string(changes(incident.kind)
+                                       ? "late and corrupt events"
+                                       : kFaultKindNames[static_cast<unsigned>(incident.kind)] +
+                                             std::string(" events")) +
+                           " at the same time as " + Quoted(incident.name) + " take a share of " +
+                           YamlShare(taken) + "; they sum to at most " + YamlShare(most));
 }
 
 // --- Plan ---

@@ -63,8 +63,40 @@ std::string ServersText(const Scenario& s) {
   return out;
 }
 
+// [a, b], of the names whose bit is set.
+template <typename Names>
+std::string NamesText(unsigned bits, const Names& names) {
+  std::string out;
+  for (std::size_t i = 0; i < names.size(); ++i) {
+    if ((bits >> i & 1) != 0) out += (out.empty() ? "[" : ", ") + std::string(names[i]);
+  }
+  return out + "]";
+}
+
+std::string FaultText(const Scenario& s, const FaultIncident& incident) {
+  const bool skew = incident.kind == FaultKind::kClockSkew;
+  std::string out = "  - fault: " + incident.name +
+                    "\n    kind: " + kFaultKindNames[static_cast<unsigned>(incident.kind)] + "\n" +
+                    WindowText(incident.window);
+  out += "    share: " + YamlShare(incident.share_parts) + "\n";
+  if (!skew) out += "    of: " + NamesText(incident.of, kFaultedEvents) + "\n";
+  if (incident.by_most_ns > 0) {
+    out += "    by: " + FormatDuration(incident.by_least_ns) + ".." +
+           FormatDuration(incident.by_most_ns) + "\n";
+  }
+  if (incident.how != 0) out += "    how: " + NamesText(incident.how, kCorruptionNames) + "\n";
+  if (skew) {
+    out +=
+        "    region: " +
+        (incident.region < 0 ? "every"
+                             : s.servers.regions[static_cast<std::size_t>(incident.region)].name) +
+        "\n";
+  }
+  return out;
+}
+
 std::string TimelineText(const Scenario& s) {
-  if (s.fraud.empty() && s.overload.empty() && s.probes.empty()) return "";
+  if (s.fraud.empty() && s.overload.empty() && s.probes.empty() && s.faults.empty()) return "";
   std::string out = "timeline:\n";
   for (const FraudIncident& incident : s.fraud) {
     out += "  - fraud: " + incident.name + "\n" + WindowText(incident.window);
@@ -95,6 +127,7 @@ std::string TimelineText(const Scenario& s) {
       out += "      - " + YamlQuoted(ScriptText(script)) + "\n";
     }
   }
+  for (const FaultIncident& incident : s.faults) out += FaultText(s, incident);
   return out;
 }
 

@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "generator/event/fault.h"
 #include "personas/persona.h"
 
 namespace playload {
@@ -117,6 +118,20 @@ struct ProbeIncident {
   std::vector<Script> scripts;  // all of players or all of servers
 };
 
+// While active, does this to a share of the events of these kinds (docs/faults.md). Which share of
+// what: of all that is sent (duplicate), of what happened (drop), of what is sent for the first
+// time (late, corrupt), of the servers (clock-skew).
+struct FaultIncident {
+  std::string name;
+  Window window;
+  FaultKind kind = FaultKind::kDuplicate;
+  std::uint8_t of = 7;  // bit k: events of Kind k; clock-skew: those of servers
+  std::int64_t share_parts = 0;
+  std::int64_t by_least_ns = 0, by_most_ns = 0;  // late, clock-skew
+  std::uint8_t how = 0;                          // corrupt: bit i: Corruption i
+  int region = -1;                               // clock-skew; -1: every region
+};
+
 // The offered load: pieces of constant or linearly changing rate; the last one goes on for ever at
 // its end rate.
 struct Stage {
@@ -138,6 +153,7 @@ struct Scenario {
   std::vector<FraudIncident> fraud;
   std::vector<OverloadIncident> overload;
   std::vector<ProbeIncident> probes;
+  std::vector<FaultIncident> faults;
   std::vector<Stage> plan;
   std::int64_t duration_ns = 0;   // default length of a run; 0: no end
   std::vector<Persona> personas;  // all that the mix and the fraud incidents name

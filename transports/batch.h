@@ -21,7 +21,7 @@ struct EventRef {
   std::uint16_t key_begin;  // of the key's text, from `begin`
   std::uint8_t key_length;
   Kind kind;
-  std::uint16_t unused;
+  std::uint16_t fault;  // FaultMark (generator/event/fault.h); 0: none
 };
 
 struct Batch {

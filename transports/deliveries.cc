@@ -67,11 +67,13 @@ void Deliveries::Latency(Position position, std::int64_t now_ns, std::int64_t se
   const std::int64_t planned = planned_ns_ ? planned_ns_(position) : -1;
   if (planned >= 0) from_plan_.Record(std::max<std::int64_t>(now_ns - planned, 0));
   if (sent_ns >= 0) from_send_.Record(std::max<std::int64_t>(now_ns - sent_ns, 0));
+  if (DeliveryWatch* const w = watch()) w->Acked(position, sent_ns >= 0 ? sent_ns : now_ns, now_ns);
 }
 
 void Deliveries::Lost(Fate fate, Kind kind, Position position, const std::string& reason) {
   assert(fate != Fate::kAcked);
   Add(fates_[static_cast<unsigned>(fate)], kind, 1);
+  if (DeliveryWatch* const w = watch()) w->Lost(position, fate);
   const std::lock_guard lock(mutex_);
   ++reasons_[reason];
   Intervals& intervals = lost_[static_cast<unsigned>(fate)];

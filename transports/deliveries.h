@@ -18,11 +18,10 @@
 
 #include "generator/base/histogram.h"
 #include "generator/event/record.h"
+#include "transports/delivery_watch.h"
+#include "transports/fate.h"
 
 namespace playload {
-
-enum class Fate : std::uint8_t { kAcked, kFailed, kUnknown, kShed };
-inline constexpr int kFates = 4;
 
 inline constexpr std::uint8_t kAllKinds = (1u << kKinds) - 1;
 
@@ -41,6 +40,12 @@ class Deliveries {
   // nothing is planned (rate max, virtual clock): latency from the plan is then not measured.
   explicit Deliveries(std::function<std::int64_t(Position)> planned_ns)
       : planned_ns_(std::move(planned_ns)) {}
+
+  // From then on each event that Latency(), Acked() or Lost() tells of is told to `watch` too,
+  // which outlives this. Before anything is sent.
+  void WatchWith(DeliveryWatch* watch) { watch_.store(watch, std::memory_order_release); }
+  // Null where nobody watches.
+  [[nodiscard]] DeliveryWatch* watch() const { return watch_.load(std::memory_order_relaxed); }
 
   // Sender thread: the stream handed `n` events of a kind to the transport (counted once each).
   void Generated(Kind kind, std::uint64_t n) { Add(generated_, kind, n); }
@@ -90,6 +95,7 @@ class Deliveries {
   }
 
   const std::function<std::int64_t(Position)> planned_ns_;
+  std::atomic<DeliveryWatch*> watch_{nullptr};
   PerKind generated_{};
   std::array<PerKind, kFates> fates_{};
   // Owned by the completion thread.

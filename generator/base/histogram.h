@@ -36,9 +36,15 @@ class Histogram {
   // below or in it; 0 when empty. Never above max().
   [[nodiscard]] std::uint64_t Percentile(double percent) const;
 
+  // Of the midpoints of the values' buckets; 0 when empty.
+  [[nodiscard]] double Mean() const;
+
  private:
   static constexpr unsigned kSubBits = 7;
   static constexpr std::size_t kBuckets = (64 - kSubBits + 1) << kSubBits;
+
+  // The middle of what bucket i holds.
+  static std::uint64_t Middle(std::size_t i);
 
   static std::size_t Index(std::uint64_t v) {
     if (v < (1u << kSubBits)) return v;

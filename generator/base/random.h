@@ -27,7 +27,13 @@ enum class Purpose : std::uint64_t {
   kServerTraits = 0xE7037ED1A0B428DB,
   kLane = 0x8EBC6AF09C88C6E3,
   kCompat = 0x589965CC75374CC3,
-  kWake = 0x1D8E4E27C47D124F,  // the place of a next session inside its era and its block
+  kWake = 0x1D8E4E27C47D124F,         // the place of a next session inside its era and its block
+  kFaultRepeat = 0xEB44ACCAB455D165,  // data faults: whether to repeat, and what
+  kFaultDrop = 0x3C6EF372FE94F82B,
+  kFaultChange = 0x71374491428A2F99,  // late or corrupt, and how
+  kFaultDelay = 0x59F111F1B605D019,
+  kFaultDamage = 0x923F82A4AF194F9B,
+  kFaultSkew = 0xAB1C5ED5DA6D8119,
 };
 
 inline std::uint64_t Fold(std::uint64_t a, std::uint64_t b) {

@@ -1,5 +1,7 @@
 #include "generator/base/system.h"
 
+#include <pthread.h>
+
 #include <chrono>
 #include <cstring>
 
@@ -17,6 +19,8 @@ std::int64_t NowOf() {
 std::int64_t SteadyNow() { return NowOf<std::chrono::steady_clock>(); }
 
 std::int64_t UtcNow() { return NowOf<std::chrono::system_clock>(); }
+
+void NameThisThread(const char* name) { (void)pthread_setname_np(pthread_self(), name); }
 
 std::string ErrnoText(int number) {
   const char* text = strerrordesc_np(number);

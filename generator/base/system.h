@@ -14,6 +14,9 @@ std::int64_t SteadyNow();
 // Nanoseconds since 1970, UTC: read when a run starts, and for the stamps of `--rate max`.
 std::int64_t UtcNow();
 
+// As `top -H` shows it, and what it starts from then on; up to 15 characters.
+void NameThisThread(const char* name);
+
 // "No space left on device (ENOSPC)", in English whatever the locale.
 std::string ErrnoText(int number);
 

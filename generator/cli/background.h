@@ -44,11 +44,12 @@ class Background {
 
   [[nodiscard]] bool started() const { return thread_.joinable(); }
 
-  // Waits for its end; `hurry` stops it. REQUIRES: started().
-  Result<T> Wait(const std::atomic<bool>& hurry) {
+  // Waits for its end; `hurry` stops it. `meanwhile` is called now and then. REQUIRES: started().
+  Result<T> Wait(const std::atomic<bool>& hurry, const std::function<void()>& meanwhile = {}) {
     constexpr std::chrono::milliseconds kPoll{20};
     while (!ended_.load()) {
       if (hurry.load()) stop_.store(true);
+      if (meanwhile) meanwhile();
       std::this_thread::sleep_for(kPoll);
     }
     thread_.join();

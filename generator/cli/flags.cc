@@ -43,6 +43,32 @@ Status UnknownFlag(const CommandSyntax& syntax, const std::string& word) {
                                : "; did you mean '" + near + "'?"));
 }
 
+// The words with each optional value joined to its flag: cxxopts would take the next word of any
+// such flag for an argument.
+std::vector<std::string> JoinOptional(const CommandSyntax& syntax,
+                                      const std::vector<std::string>& words) {
+  std::vector<std::string> joined;
+  for (auto word = words.begin(); word != words.end(); ++word) {
+    if (*word == "--") {
+      joined.insert(joined.end(), word, words.end());
+      break;
+    }
+    joined.push_back(*word);
+    const auto flag = std::find_if(syntax.flags.begin(), syntax.flags.end(), [&](const Flag& f) {
+      return !f.optional.empty() && *word == "--" + std::string(f.name);
+    });
+    if (flag == syntax.flags.end()) continue;
+    const auto next = std::next(word);
+    if (next == words.end() || next->starts_with("-") ||
+        next->find(flag->optional) == std::string::npos) {
+      continue;
+    }
+    joined.back() += "=" + *next;
+    word = next;
+  }
+  return joined;
+}
+
 // Text in lines of at most kHelpWidth, the later ones indented.
 std::string Wrapped(std::string_view text, std::size_t column) {
   std::istringstream words{std::string(text)};
@@ -84,6 +110,9 @@ Result<Flags> Flags::Parse(const CommandSyntax& syntax, const std::vector<std::s
       // Every value is kept as text, so that our own parsers can say what would be right.
       if (flag.value.empty()) {
         options.add_options()(std::string(flag.name), "", cxxopts::value<bool>());
+      } else if (!flag.optional.empty()) {
+        options.add_options()(std::string(flag.name), "",
+                              cxxopts::value<std::string>()->implicit_value("true"));
       } else {
         options.add_options()(std::string(flag.name), "",
                               cxxopts::value<std::vector<std::string>>());
@@ -93,7 +122,8 @@ Result<Flags> Flags::Parse(const CommandSyntax& syntax, const std::vector<std::s
     options.parse_positional({"arguments"});
 
     std::vector<const char*> argv = {"playload"};
-    for (const std::string& word : words) argv.push_back(word.c_str());
+    const std::vector<std::string> joined = JoinOptional(syntax, words);
+    for (const std::string& word : joined) argv.push_back(word.c_str());
     const cxxopts::ParseResult result = options.parse(static_cast<int>(argv.size()), argv.data());
     for (const std::string& word : result.unmatched()) {
       if (word.size() > 1 && word[0] == '-') return UnknownFlag(syntax, word);
@@ -161,6 +191,10 @@ Status Flags::ReadEnvironment(const CommandSyntax& syntax, const char* const* en
           return Invalid(std::string(name) + ": " + Quoted(value) + " is neither true nor false");
         }
         kept.texts = {on ? "true" : "false"};
+      } else if (!flag.optional.empty() && (value == "1" || value == "true")) {
+        kept.texts = {"true"};
+      } else if (!flag.optional.empty() && (value == "0" || value == "false")) {
+        kept.texts = {"false"};
       } else if (flag.repeat) {
         std::istringstream parts{value};
         std::string part;
@@ -217,7 +251,11 @@ std::string HelpText(const CommandSyntax& syntax) {
   };
   for (const Flag& flag : syntax.flags) {
     std::string left = "--" + std::string(flag.name);
-    if (!flag.value.empty()) left += " " + std::string(flag.value);
+    if (!flag.optional.empty()) {
+      left += "[=" + std::string(flag.value) + "]";
+    } else if (!flag.value.empty()) {
+      left += " " + std::string(flag.value);
+    }
     add(std::move(left), flag.help);
   }
   add("--help", "this text");

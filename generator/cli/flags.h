@@ -20,6 +20,9 @@ struct Flag {
   std::string_view value;  // what it takes, as shown in the help: "RATE"; empty: a switch
   std::string_view help;
   bool repeat = false;  // may be given several times
+  // May be given without a value, which then is "true". As its value the next word counts only if
+  // it holds this text, which no argument of the command does; --flag=value always does.
+  std::string_view optional = {};
 };
 
 struct CommandSyntax {

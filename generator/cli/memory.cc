@@ -10,9 +10,13 @@
 #include <string>
 
 #include "generator/base/text.h"
+#include "generator/run/checkpoints.h"
 #include "generator/stream/snapshots.h"
 #include "generator/stream/stream.h"
 #include "generator/stream/tables.h"
+#include "generator/verify/latency.h"
+#include "generator/verify/live.h"
+#include "transports/delivery_watch.h"
 #include "transports/http/live_window.h"
 #include "transports/http/source.h"
 
@@ -51,6 +55,10 @@ constexpr std::uint64_t kGzipBytes = 3 * kMiB;
 constexpr std::uint64_t kZstdBytes = 4 * kMiB + kMiB / 4;
 // Lines held back for a reader that is slower than the run, in a buffer that doubles as it grows.
 constexpr std::uint64_t kSlowReaderBytes = 3 * kMiB;
+// What a live verification keeps of each player, and of each output whose latency is measured.
+constexpr std::uint64_t kVerifiedPlayerBytes = 32;
+constexpr std::uint64_t kVerifiedPlayerMost = 65;
+constexpr std::uint64_t kPendingBytes = 104;
 
 // The number in a file of one line, or kUnknown ("max", no such file).
 std::uint64_t NumberIn(const std::string& path) {
@@ -172,6 +180,22 @@ Memory MemoryOf(const RunOptions& run, const Address& address) {
   return {stream + memory.expected, stream + memory.at_most};
 }
 
+// Of a live verification: a stream that follows, the fates of the latest events, tables of players.
+// What differs and what is outstanding comes on top.
+Memory OfVerification(const RunOptions& run) {
+  StampLog stamps(std::vector<std::int64_t>{});
+  StreamOptions options;
+  options.records = true;
+  options.stamps = run.spec.rate_max ? &stamps : nullptr;
+  const std::uint64_t players = run.spec.scenario.population.players / run.spec.shards;
+  constexpr std::uint64_t kSlot = sizeof(std::uint64_t);
+  const std::uint64_t fates = std::min(run.spec.end, DeliveryWatch::kWindow) * kSlot;
+  const std::uint64_t stream = Stream::MemoryBytes(run.spec, options);
+  return {stream + fates + players * kVerifiedPlayerBytes,
+          stream + fates + players * kVerifiedPlayerMost + LiveReader::kMostBytes +
+              kOutputKinds * LatencyMeter::kMostPending * kPendingBytes};
+}
+
 }  // namespace
 
 Memory MemoryOf(const RunSetup& setup) {
@@ -184,6 +208,13 @@ Memory MemoryOf(const RunSetup& setup) {
   };
   for (const Address& address : run.to) add(MemoryOf(run, address));
   if (run.to.empty()) add(MemoryOf(run, Address{}));
+  const CheckpointPlan checkpoints = PlanCheckpoints(run.spec, run.checkpoints);
+  if (checkpoints.on) {
+    // A copy of the lanes, and the file that is made of it.
+    const std::uint64_t bytes = checkpoints.lanes_bytes + checkpoints.file_bytes;
+    add({bytes, bytes});
+  }
+  if (setup.verify) add(OfVerification(run));
   return sum;
 }
 

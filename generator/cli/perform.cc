@@ -7,10 +7,12 @@
 #include <atomic>
 #include <cstdint>
 #include <cstdlib>
+#include <memory>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "generator/base/system.h"
 #include "generator/base/text.h"
 #include "generator/cli/background.h"
 #include "generator/cli/http_flags.h"
@@ -20,6 +22,8 @@
 #include "generator/run/run.h"
 #include "generator/run/run_clock.h"
 #include "generator/run/signals.h"
+#include "generator/verify/live.h"
+#include "generator/verify/outputs.h"
 #include "generator/verify/verify.h"
 
 namespace playload {
@@ -27,6 +31,9 @@ namespace {
 
 // Descriptors of a run that are no client's: files, Kafka's connections, epoll and its kin.
 constexpr std::uint64_t kOtherDescriptors = 64;
+// How often the verdict so far is worked out, for a line that is rewritten and for lines of a log.
+constexpr std::int64_t kJudgeLiveNs = 250'000'000;
+constexpr std::int64_t kJudgeLinesNs = 2'000'000'000;
 
 // What runs beside a run: the reference pipeline and the live verification, on its Kafka.
 class Company {
@@ -36,12 +43,14 @@ class Company {
 
   Status Opened(const std::string& run_dir, const std::vector<const Destination*>& destinations);
   Status Finished(const RunSummary& summary);
+  // For the progress line; "" where there is nothing to say.
+  [[nodiscard]] std::string Says() const;
 
  private:
   Status StartPipeline(const KafkaTransport& kafka);
-  void StartVerification(const std::string& run_dir, const KafkaTransport& kafka);
+  Status StartVerification(const std::string& run_dir, const Destination& destination);
   Status FinishPipeline(const std::atomic<bool>& enough);
-  Status FinishVerification(const std::string& run_dir, const std::atomic<bool>& enough);
+  Status FinishVerification(const RunSummary& summary, const std::atomic<bool>& enough);
   void Hold() const;
 
   const RunSetup& setup_;
@@ -49,6 +58,8 @@ class Company {
   Progress& progress_;
   std::string embedded_;  // where the embedded Kafka is
   std::atomic<bool> all_sent_{false};
+  // 16 MiB, so only where it is wanted.
+  const std::unique_ptr<LiveFeed> feed_ = setup_.verify ? std::make_unique<LiveFeed>() : nullptr;
   Background<PipelineReport> pipeline_;
   Background<Verification> verification_;
 };
@@ -68,8 +79,12 @@ Status Company::Opened(const std::string& run_dir,
   if (setup_.pipeline) {
     if (Status s = StartPipeline(*destination.kafka); !s.ok()) return s;
   }
-  if (setup_.verify) StartVerification(run_dir, *destination.kafka);
+  if (setup_.verify) return StartVerification(run_dir, destination);
   return {};
+}
+
+std::string Company::Says() const {
+  return verification_.started() ? feed_->verdict.Text() : std::string();
 }
 
 Status Company::StartPipeline(const KafkaTransport& kafka) {
@@ -97,24 +112,53 @@ Status Company::StartPipeline(const KafkaTransport& kafka) {
   return {};
 }
 
-void Company::StartVerification(const std::string& run_dir, const KafkaTransport& kafka) {
+Status Company::StartVerification(const std::string& run_dir, const Destination& destination) {
   const DestinationOptions& run = setup_.run.destinations;
   VerifyOptions options;
   options.run_dir = run_dir;
-  options.from = "kafka://" + kafka.bootstrap();
+  options.from = "kafka://" + destination.kafka->bootstrap();
+  options.fed_by = destination.transport->name();
   options.settings = run.kafka;
   options.topics = run.topics;
   options.connect_timeout = run.connect_timeout;
   options.threads = setup_.run.threads;
+  options.thresholds = setup_.thresholds;
   options.log = [this](const std::string& line) { progress_.Note(line); };
-  verification_.Start([options](const std::atomic<bool>& stop) { return Verify(options, stop); });
+  if (setup_.verify_at) {
+    options.from = "kafka://" + setup_.verify_at->brokers;
+    std::vector<std::string> topics;
+    for (const char* const usual : kOutputNames) topics.push_back(TopicFor(run.topics, usual));
+    auto ends = TopicEnds({setup_.verify_at->brokers, run.kafka, run.connect_timeout}, topics,
+                          signals_.stop());
+    if (!ends) return {ends.error().code(), "--verify: " + ends.error().message()};
+    feed_->output_starts = std::move(*ends);
+  }
+
+  if (IsPaced(setup_.run.spec)) {
+    feed_->zero_ns = destination.start->zero_ns.load(std::memory_order_acquire);
+    feed_->opened_ns = destination.start->opened_ns.load();
+  }
+  feed_->judge_every_ns = progress_.style() == Progress::Style::kLive    ? kJudgeLiveNs
+                          : progress_.style() == Progress::Style::kLines ? kJudgeLinesNs
+                                                                         : 0;
+  destination.deliveries->WatchWith(&feed_->watch);
+  options.live = feed_.get();
+  verification_.Start([options](const std::atomic<bool>& stop) {
+    NameThisThread("verify");
+    return Verify(options, stop);
+  });
+  return {};
 }
 
 Status Company::Finished(const RunSummary& summary) {
   // Who has ended the run with a signal must send one more to leave this out, too.
   const std::atomic<bool>& enough = summary.signalled ? signals_.hurry() : signals_.stop();
+  if (feed_ != nullptr) {
+    feed_->interrupted.store(summary.interrupted);
+    feed_->over.store(true);
+  }
   Status status = FinishPipeline(enough);
-  if (const Status verified = FinishVerification(summary.run_dir, enough); status.ok()) {
+  if (const Status verified = FinishVerification(summary, enough); status.ok()) {
     status = verified;
   }
   Hold();
@@ -130,14 +174,22 @@ Status Company::FinishPipeline(const std::atomic<bool>& enough) {
   return {};
 }
 
-Status Company::FinishVerification(const std::string& run_dir, const std::atomic<bool>& enough) {
+Status Company::FinishVerification(const RunSummary& summary, const std::atomic<bool>& enough) {
   if (!verification_.started()) return {};
-  const Result<Verification> verification = verification_.Wait(enough);
+  SteadyClock clock;
+  const Result<Verification> verification =
+      verification_.Wait(enough, [&] { progress_.Show(Says(), clock.Now()); });
   if (!verification) {
     return {verification.error().code(), "--verify: " + verification.error().message()};
   }
   const Verdict& verdict = verification->verdict;
-  if (Status s = WriteVerdict(run_dir, verdict); !s.ok()) return s;
+  if (Status s = WriteVerdict(summary.run_dir, verdict, verification->history_fields); !s.ok())
+    return s;
+  if (!verdict.thresholds.empty()) {
+    RunSummary judged = summary;
+    judged.thresholds = verdict.thresholds;
+    if (Status s = WriteSummary(judged); !s.ok()) return s;
+  }
   const std::string text = VerdictText(verdict, verification->history);
   progress_.Finish();
   // The verdict is this command's result, unless its result is the events.
@@ -149,6 +201,9 @@ Status Company::FinishVerification(const std::string& run_dir, const std::atomic
   } else if (Status s = Print(text); !s.ok()) {
     return s;
   }
+  // Who cuts it short learns of it by the exit code.
+  if (enough.load())
+    return {Code::kInterrupted, "--verify: interrupted; the verdict is that so far"};
   return StatusOf(verdict);
 }
 
@@ -228,6 +283,7 @@ Status Perform(const RunSetup& setup) {
                               const std::vector<const Destination*>& destinations) {
     return company.Opened(run_dir, destinations);
   };
+  options.beside = [&company] { return company.Says(); };
   options.finished = [&](const RunSummary& summary) {
     std::string text = SummaryText(summary);
     text.pop_back();  // Note() ends the line

@@ -73,7 +73,10 @@ const CommandSyntax& PipelineSyntax() {
        {"from", "start|end", "read what the input topics hold already, or not (default: start)"},
        {"until-idle", "TIME", "end when nothing came for this long; default: run until Ctrl-C"},
        {"break", "HOW",
-        "break a rule on purpose: threshold=N, server-ge-80, ignore-currency, drop-one-in=N", true},
+        "break a rule on purpose: threshold=N, server-ge-80, ignore-currency, drop-one-in=N, "
+        "dedup, "
+        "lenient, skip-unknown-field",
+        true},
        {"connect-timeout", "TIME", "how long to wait for Kafka at the start (default: 30s)"},
        {"quiet", "", "nothing but errors"}},
       0,

@@ -11,6 +11,7 @@
 #include "generator/cli/output.h"
 #include "generator/cli/run_setup.h"
 #include "generator/pace/plan.h"
+#include "generator/run/checkpoints.h"
 #include "generator/run/json_writer.h"
 #include "generator/run/spec_text.h"
 #include "generator/run/version.h"
@@ -28,7 +29,9 @@ constexpr std::int64_t kHourNs = 3'600'000'000'000;
 struct Contents {
   std::array<double, kKinds> events{};
   std::array<double, kKinds> bytes{};
-  double server_alerts = 0, fraud_frequent = 0, fraud_multi = 0;
+  // What a correct pipeline makes of them.
+  double summaries = 0, aggregates = 0, server_alerts = 0, fraud_frequent = 0, fraud_multi = 0;
+  std::array<double, kFaultLabels> faults{};
 
   [[nodiscard]] double all() const { return events[0] + events[1] + events[2]; }
 };
@@ -61,9 +64,15 @@ Result<Contents> Simulate(RunSpec spec, Position end, int threads) {
     }
     stream.Recycle(batch);
   }
-  contents.server_alerts = static_cast<double>(stream.tally().server_alerts);
-  contents.fraud_frequent = static_cast<double>(stream.tally().fraud_frequent);
-  contents.fraud_multi = static_cast<double>(stream.tally().fraud_multi);
+  const Tally& tally = stream.tally();
+  contents.summaries = static_cast<double>(tally.player_events);
+  contents.aggregates = static_cast<double>(tally.purchase_events);
+  contents.server_alerts = static_cast<double>(tally.server_alerts);
+  contents.fraud_frequent = static_cast<double>(tally.fraud_frequent);
+  contents.fraud_multi = static_cast<double>(tally.fraud_multi);
+  for (std::size_t l = 0; l < kFaultLabels; ++l) {
+    contents.faults[l] = static_cast<double>(TotalOf(tally.faults, l));
+  }
   return contents;
 }
 
@@ -88,6 +97,9 @@ Result<Forecast> MakeForecast(const RunSetup& setup) {
     forecast.contents.events[k] *= times;
     forecast.contents.bytes[k] *= times;
   }
+  for (double& count : forecast.contents.faults) count *= times;
+  forecast.contents.summaries *= times;
+  forecast.contents.aggregates *= times;
   forecast.contents.server_alerts *= times;
   forecast.contents.fraud_frequent *= times;
   forecast.contents.fraud_multi *= times;
@@ -145,6 +157,13 @@ std::string MemoryText(const Memory& memory) {
   return expected + (at_most == expected ? "" : ", at most " + at_most) + ", whatever the length";
 }
 
+std::string CheckpointsText(const RunSetup& setup) {
+  const CheckpointPlan plan = PlanCheckpoints(setup.run.spec, setup.run.checkpoints);
+  if (!plan.on) return "none: " + plan.why_not;
+  return "about " + FormatBytes(plan.disk_bytes) + " in the run directory, at most " +
+         FormatBytes(plan.most_bytes);
+}
+
 std::string Text(const RunSetup& setup, const Forecast& forecast) {
   const RunSpec& spec = setup.run.spec;
   const Contents& contents = forecast.contents;
@@ -175,9 +194,14 @@ std::string Text(const RunSetup& setup, const Forecast& forecast) {
                    Number(forecast, contents.fraud_frequent) + " too frequent, " +
                    Number(forecast, contents.fraud_multi) + " multiple currency)");
   text += Line("expected server-alerts", Number(forecast, contents.server_alerts));
-  text += Line("expected summaries", Number(forecast, contents.events[0]));
-  text += Line("expected aggregates", Number(forecast, contents.events[1]));
+  text += Line("expected summaries", Number(forecast, contents.summaries));
+  text += Line("expected aggregates", Number(forecast, contents.aggregates));
+  for (std::size_t l = 0; l < kFaultLabels && !spec.scenario.faults.empty(); ++l) {
+    if (contents.faults[l] == 0) continue;
+    text += Line(std::string("fault ") + kFaultLabelNames[l], Number(forecast, contents.faults[l]));
+  }
   text += Line("memory", MemoryText(forecast.memory));
+  text += Line("checkpoints", CheckpointsText(setup));
   return text;
 }
 
@@ -219,13 +243,28 @@ std::string Json(const RunSetup& setup, const Forecast& forecast) {
   json.EndObject();
   json.Key("expected");
   json.BeginObject();
-  json.Field("player-session-summaries", Whole(contents.events[0]));
-  json.Field("purchase-aggregates", Whole(contents.events[1]));
+  json.Field("player-session-summaries", Whole(contents.summaries));
+  json.Field("purchase-aggregates", Whole(contents.aggregates));
   json.Field("server-alerts", Whole(contents.server_alerts));
   json.Field("fraud-alerts", Whole(contents.fraud_frequent + contents.fraud_multi));
   json.EndObject();
+  if (!spec.scenario.faults.empty()) {
+    json.Key("faults");
+    json.BeginObject();
+    for (std::size_t l = 0; l < kFaultLabels; ++l) {
+      json.Field(kFaultLabelNames[l], Whole(contents.faults[l]));
+    }
+    json.EndObject();
+  }
   json.Field("memory_bytes", forecast.memory.expected);
   json.Field("memory_at_most_bytes", forecast.memory.at_most);
+  const CheckpointPlan checkpoints = PlanCheckpoints(setup.run.spec, setup.run.checkpoints);
+  json.Key("checkpoints");
+  json.BeginObject();
+  json.Field("disk_bytes", checkpoints.disk_bytes);
+  json.Field("at_most_bytes", checkpoints.most_bytes);
+  json.Field("why_not", std::string_view(checkpoints.why_not));
+  json.EndObject();
   json.EndObject();
   return json.Text();
 }

@@ -11,6 +11,7 @@
 #include "generator/cli/http_flags.h"
 #include "generator/pace/plan.h"
 #include "generator/run/spec_text.h"
+#include "generator/verify/judge_thresholds.h"
 #include "personas/load.h"
 #include "scenarios/load.h"
 #include "transports/file/stdout_transport.h"
@@ -68,8 +69,18 @@ std::vector<Flag> RunFlags() {
        "that make the events of each destination; never changes one (default: all cores, one less "
        "where a plan paces)"},
       {"run-dir", "DIR", "the run's own folder (default: playload-runs/<run id>)"},
+      {"checkpoints", "SIZE|off",
+       "how much may be kept in the run directory so that slices of a long run can be made again "
+       "quickly: 64MiB (the default), 1GiB"},
       {"pipeline", "", "run the reference pipeline beside it, on the same Kafka"},
-      {"verify", "", "verify what the pipeline puts out, live; exit code 99 if it is wrong"},
+      {"verify", "KAFKA",
+       "verify what the pipeline puts out, live, on the run's Kafka or on kafka://HOST:PORT; exit "
+       "code 99 if it is wrong",
+       false, "://"},
+      {"threshold", "CONDITION",
+       "what must hold of it, as in 'alert_latency.p(99)<2s' or 'matched{fraud-alerts}>=100'; "
+       "exit code 99 if it does not",
+       true},
       {"hold", "TIME", "keep the embedded Kafka and http:// up this long after the run"},
       {"quiet", "", "no progress"},
   };
@@ -91,9 +102,10 @@ std::vector<Flag> ServeFlags() {
   for (const Flag& flag : RunFlags()) {
     // What is about other destinations, or stands above.
     static const std::set<std::string_view> kOthers = {
-        "to",     "rate",          "duration", "player",       "type",
-        "topic",  "create-topics", "kafka",    "kafka-config", "connect-timeout",
-        "verify", "drain-timeout", "compress", "pipeline",     "hold"};
+        "to",       "rate",          "duration", "player",       "type",
+        "topic",    "create-topics", "kafka",    "kafka-config", "connect-timeout",
+        "verify",   "drain-timeout", "compress", "pipeline",     "hold",
+        "threshold"};
     if (!kOthers.contains(flag.name)) flags.push_back(flag);
   }
   return flags;
@@ -230,6 +242,24 @@ Status ReadClock(const Flags& flags, bool* start_given, RunSpec* spec) {
                        "has no meaning with --rate max: nothing is planned, events carry "
                        "the instant at which they are made");
   }
+  return {};
+}
+
+Status ReadCheckpoints(const Flags& flags, CheckpointOptions* options) {
+  if (!flags.Has("checkpoints")) return {};
+  const std::string text = flags.Text("checkpoints");
+  options->most_bytes = 0;
+  if (text == "off") return {};
+  constexpr std::uint64_t kMost = 1'024;  // of either unit
+  std::uint64_t number = 0;
+  const char* const end = text.data() + text.size();
+  const auto read = std::from_chars(text.data(), end, number);
+  const std::string_view unit(read.ptr, static_cast<std::size_t>(end - read.ptr));
+  if (read.ec != std::errc() || number < 1 || number > kMost || (unit != "MiB" && unit != "GiB")) {
+    return flags.Wrong("checkpoints",
+                       Quoted(text) + " is neither 'off' nor a size from 1MiB to 1024GiB");
+  }
+  options->most_bytes = number << (unit == "MiB" ? 20 : 30);
   return {};
 }
 
@@ -399,6 +429,33 @@ Status ReadHttp(const Flags& flags, SetupOf command, RunSetup* setup) {
   return CheckWhoMayRead(flags, command == SetupOf::kServe ? "listen" : "to", run.to);
 }
 
+// --verify and --threshold.
+Status ReadVerification(const Flags& flags, RunSetup* setup) {
+  const std::string verify = flags.Text("verify");
+  setup->verify = !verify.empty() && verify != "false";
+  if (setup->verify && verify != "true") {
+    const Result<KafkaAddress> address = ParseKafkaUrl(verify);
+    if (!address) {
+      return flags.Wrong("verify", address.error().message() +
+                                       "; the outputs of a run are read from Kafka, as in "
+                                       "--verify=kafka://localhost:9092");
+    }
+    if (address->embedded) {
+      return flags.Wrong("verify",
+                         "kafka://embedded lives in the run that sends to it: --verify alone "
+                         "reads from it");
+    }
+    setup->verify_at = *address;
+  }
+  Result<std::vector<Threshold>> thresholds = ReadThresholds(flags);
+  if (!thresholds) return thresholds.error();
+  setup->thresholds = std::move(*thresholds);
+  if (!setup->verify && flags.Given("threshold")) {
+    return flags.Wrong("threshold", "is about what --verify finds; add --verify");
+  }
+  return {};
+}
+
 Status ReadSending(const Flags& flags, const char* const* environment, SetupOf command,
                    RunSetup* setup) {
   RunOptions& run = setup->run;
@@ -444,9 +501,10 @@ Status ReadSending(const Flags& flags, const char* const* environment, SetupOf c
     if (run.run_dir.empty()) return flags.Wrong("run-dir", "names no folder");
     while (run.run_dir.size() > 1 && run.run_dir.back() == '/') run.run_dir.pop_back();
   }
+  if (Status s = ReadCheckpoints(flags, &run.checkpoints); !s.ok()) return s;
   setup->quiet = flags.On("quiet");
   setup->pipeline = flags.On("pipeline");
-  setup->verify = flags.On("verify");
+  if (Status s = ReadVerification(flags, setup); !s.ok()) return s;
   if (flags.Has("player")) setup->player = flags.Text("player");
   return {};
 }
@@ -621,6 +679,16 @@ Result<std::map<std::string, std::string>> ReadTopics(const Flags& flags,
     }
   }
   return topics;
+}
+
+Result<std::vector<Threshold>> ReadThresholds(const Flags& flags) {
+  std::vector<Threshold> thresholds;
+  for (const std::string& text : flags.Texts("threshold")) {
+    Result<Threshold> threshold = ParseThreshold(text, VerdictNames());
+    if (!threshold) return flags.Wrong("threshold", threshold.error().message());
+    thresholds.push_back(std::move(*threshold));
+  }
+  return thresholds;
 }
 
 Result<int> ReadThreads(const Flags& flags, bool paced) {

@@ -34,7 +34,20 @@ const CommandSyntax& VerifySyntax() {
        {"fed-by", "DESTINATION",
         "where the pipeline had its events from, as the manifest calls it, or 'polled': from the "
         "polled endpoints (default: the one that --from stands for)"},
+       {"delivery", "PROMISE",
+        "what the pipeline promises: exactly-once (default), or at-least-once, under which exact "
+        "repeats of outputs are allowed"},
+       {"isolation", "LEVEL",
+        "Kafka: read_committed (default), or read_uncommitted, which also sees what transactions "
+        "did not commit"},
        {"inputs", "", "verify the input topics themselves: every event there once, in order"},
+       {"locate", "",
+        "Kafka: find partition and offset of the events behind the examples, in the input topics"},
+       {"latency", "",
+        "measure how long after its event each output came; its topic needs "
+        "message.timestamp.type=LogAppendTime"},
+       {"threshold", "CONDITION",
+        "what must hold, too: 'alert_latency.p(99)<2s', 'matched{fraud-alerts}>=100'", true},
        {"timeout", "TIME", "how long nothing may come before what is missing is missing (30s)"},
        {"kafka", "KEY=VALUE", "a property of librdkafka", true},
        {"kafka-config", "FILE", "properties of librdkafka from a file; the place for secrets"},
@@ -46,6 +59,31 @@ const CommandSyntax& VerifySyntax() {
       "Exit code 0: all is as it must be; 99: it is not.\n"};
   return syntax;
 }
+
+namespace {
+
+// --isolation, which is another word for a property of librdkafka.
+Status ReadIsolation(const Flags& flags, VerifyOptions* options) {
+  constexpr std::string_view kProperty = "isolation.level";
+  if (!flags.Has("isolation")) return {};
+  const std::string level = flags.Text("isolation");
+  if (level != "read_committed" && level != "read_uncommitted") {
+    return flags.Wrong("isolation",
+                       Quoted(level) + " is neither read_committed nor read_uncommitted");
+  }
+  if (options->from.starts_with("file:")) {
+    return flags.Wrong("isolation", "files know no transactions; it is for --from kafka://...");
+  }
+  const std::string given = options->settings.Get(kProperty);
+  if (!given.empty() && given != level) {
+    return flags.Wrong("isolation", level + " contradicts the Kafka property isolation.level=" +
+                                        given + ", which is given too; leave one of them out");
+  }
+  options->settings = options->settings.With(kProperty, level);
+  return {};
+}
+
+}  // namespace
 
 Status VerifyCommand(const Flags& flags, const Invocation& invocation) {
   VerifyOptions options;
@@ -82,11 +120,27 @@ Status VerifyCommand(const Flags& flags, const Invocation& invocation) {
   if (rules && options.inputs) {
     return flags.Wrong("inputs", "looks at no rules; leave out --rules, or verify them apart");
   }
+  options.locate = flags.On("locate");
+  if (options.locate && options.from.starts_with("file:")) {
+    return flags.Wrong("locate", "finds events in Kafka's topics; files have no offsets");
+  }
   options.fed_by = flags.Text("fed-by");
+  Result<std::vector<Threshold>> thresholds = ReadThresholds(flags);
+  if (!thresholds) return thresholds.error();
+  options.thresholds = std::move(*thresholds);
+  options.latency = flags.On("latency") ||
+                    std::any_of(options.thresholds.begin(), options.thresholds.end(),
+                                [](const Threshold& threshold) { return threshold.latency(); });
   Result<KafkaSettings> settings =
       ReadKafkaSettings(flags, flags.Texts("kafka"), invocation.environment);
   if (!settings) return settings.error();
   options.settings = std::move(*settings);
+  if (Status s = ReadIsolation(flags, &options); !s.ok()) return s;
+  if (flags.Has("delivery")) {
+    const Result<Delivery> delivery = ParseDelivery(flags.Text("delivery"));
+    if (!delivery) return flags.Wrong("delivery", delivery.error().message());
+    options.delivery = *delivery;
+  }
   const Result<std::int64_t> timeout = ReadDuration(flags, "timeout", 1'000'000, 30'000'000'000);
   if (!timeout) return timeout.error();
   options.timeout = std::chrono::milliseconds(*timeout / 1'000'000);
@@ -107,7 +161,10 @@ Status VerifyCommand(const Flags& flags, const Invocation& invocation) {
       rules ? VerifyRules(options, *rules, flags.Texts("only"), signals.stop())
             : Verify(options, signals.stop());
   if (!verification) return verification.error();
-  if (Status s = WriteVerdict(options.run_dir, verification->verdict); !s.ok()) return s;
+  if (Status s = WriteVerdict(options.run_dir, verification->verdict, verification->history_fields);
+      !s.ok()) {
+    return s;
+  }
   const std::string text = VerdictText(verification->verdict, verification->history);
   if (Status s = Print(text); !s.ok()) return s;
   return StatusOf(verification->verdict);
@@ -121,7 +178,16 @@ Status StatusOf(const Verdict& verdict) {
       if (!comparison.passed()) failed += (failed.empty() ? "" : ", ") + comparison.name;
     }
   }
-  return {Code::kVerification, "verification failed: " + failed};
+  std::string thresholds;
+  for (const ThresholdResult& result : verdict.thresholds) {
+    if (result.passed) continue;
+    thresholds += (thresholds.empty() ? "" : ", ") + result.text + " (" + result.value_text + ")";
+  }
+  std::string message = failed.empty() ? "" : "verification failed: " + failed;
+  if (!thresholds.empty()) {
+    message += (message.empty() ? "" : "; ") + ("threshold failed: " + thresholds);
+  }
+  return {Code::kVerification, std::move(message)};
 }
 
 }  // namespace playload

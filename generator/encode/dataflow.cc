@@ -6,7 +6,9 @@
 #include <string_view>
 #include <utility>
 
+#include "generator/encode/damage.h"
 #include "generator/encode/number_text.h"
+#include "generator/event/fault.h"
 
 namespace playload {
 namespace {
@@ -88,7 +90,8 @@ DataflowEncoder::DataflowEncoder(const Model& model, Options options)
       lane_players_(model.lane_players()),
       servers_per_lane_(model.servers_per_lane()),
       compat_(model.compat),
-      regions_(std::move(options.regions)) {
+      regions_(std::move(options.regions)),
+      faults_(model.faults) {
   // In the strict form the actions that the document does not name are interactions: the same
   // events at the same positions, under the nearest of the three names.
   const bool extended = options.extended_types;
@@ -192,6 +195,20 @@ template <bool kByKind, bool kIndex, bool kPrefixed>
       ++rare;
       EventRef ref{};
       if constexpr (!kByKind) out->end[0] = o;
+      if (e.action > Action::kServerMetric) [[unlikely]] {
+        if constexpr (kByKind) out->end[0] = o;
+        const Kind kind = KindOf(e.action);
+        const unsigned buffer = kByKind ? static_cast<unsigned>(kind) : 0;
+        char* const line = out->end[buffer];
+        out->end[buffer] = Faulty(line, e, lane, first + n, time, &ref);
+        if constexpr (kIndex) {
+          ref.begin = static_cast<std::uint32_t>(line - out->begin[buffer]);
+          *refs++ = ref;
+        }
+        ++out->kinds[static_cast<unsigned>(kind)];
+        o = out->end[0];
+        continue;
+      }
       const bool server = e.action == Action::kServerMetric;
       char*& end = out->end[server ? kServerBuffer : kPurchaseBuffer];
       char* const line = end;
@@ -226,7 +243,7 @@ template <bool kByKind, bool kIndex, bool kPrefixed>
       refs->key_begin = kPlayerKeyBegin;
       refs->key_length = static_cast<std::uint8_t>(key_end - line - kPlayerKeyBegin);
       refs->kind = Kind::kPlayer;
-      refs->unused = 0;
+      refs->fault = 0;
       refs->length = static_cast<std::uint16_t>(o - line);
       ++refs;
     }
@@ -327,6 +344,50 @@ char* DataflowEncoder::Server(char* o, const Record& e, std::uint64_t lane,
   o = Put(o, "\",\"server_type\":\"");
   o = (e.flags & Record::kVirtual) != 0 ? Put(o, "virtual") : Put(o, "dedicated");
   return Put(o, "\"}}\n");
+}
+
+// Slow, and only here: none of this costs an ordinary event anything.
+char* DataflowEncoder::Faulty(char* o, const Record& e, std::uint64_t lane, Position position,
+                              const TimestampCursor& time, EventRef* ref) const {
+  const Fault fault = FaultOf(e);
+  const Record plain = PlainOf(e);
+  // A repetition is what it repeats, to the last byte.
+  const Position original = faults_.Before(position, fault.distance);
+  const std::uint64_t index = faults_.IndexOf(original);
+  std::int64_t instant = time.InstantOf(original);
+  if (fault.late()) instant -= faults_.Delay(lane, index, fault.detail);
+  if (fault.skews != 0) instant += faults_.Skew(ServerNumber(plain, lane) - 1, fault.skews);
+  TimestampCursor own = time;
+  own.Fix(std::max<std::int64_t>(instant, 0));
+
+  char* const line = o;
+  const std::uint64_t place = lane * lane_players_ + 1 + plain.entity;
+  const std::uint64_t player = plain.life * players_ + place;
+  switch (KindOf(plain.action)) {
+    case Kind::kPlayer: {
+      Fragment<64> user;  // as in Lines()
+      std::memcpy(user.text, own.text(), 32);
+      std::memcpy(user.text + own.length(), kUser, sizeof(kUser) - 1);
+      user.length = static_cast<std::uint32_t>(own.length()) + sizeof(kUser) - 1;
+      char* key_end = nullptr;
+      o = Player<true>(o, plain, NumberText(player), NumberText(plain.session * players_ + place),
+                       user, &key_end);
+      ref->key_begin = kPlayerKeyBegin;
+      ref->key_length = static_cast<std::uint8_t>(key_end - line - kPlayerKeyBegin);
+      ref->kind = Kind::kPlayer;
+      break;
+    }
+    case Kind::kPurchase:
+      o = Purchase<true>(o, plain, player, original, own, ref);
+      break;
+    case Kind::kServer:
+      o = Server(o, plain, lane, own, ref);
+      break;
+  }
+  ref->length = static_cast<std::uint16_t>(o - line);
+  ref->fault = MarkOf(fault);
+  if (fault.corrupt()) DamageLine(fault.how(), faults_.DamageDraw(lane, index), line, ref);
+  return line + ref->length;
 }
 
 }  // namespace playload

@@ -1,6 +1,8 @@
 // DataflowEncoder: records -> the lines of profile dataflow (docs/profile-dataflow.md), one event a
 // line, compact JSON. Proven equal to RapidJSON's Writer, field by field, in tests/encode.
 //
+// Events that a data fault has touched get the line that the fault makes of them (docs/faults.md).
+//
 // Threads: constant after construction, shared by all workers; the Output belongs to one of them.
 // Memory: none. The caller gives room for kMaxLine bytes per event in every buffer, plus kSlack.
 
@@ -21,7 +23,7 @@
 namespace playload {
 
 // Longest line: 330 bytes of fixed text and names (a scenario limits region names to 32), four ids
-// of 19 digits, two to three prefixes of up to 32.
+// of 19 digits, two to three prefixes of up to 32; a fault may add 24 (damage.h).
 inline constexpr std::uint32_t kMaxLine = 576;
 inline constexpr std::uint32_t kSlack = 64;  // written past the end of a line, then overwritten
 
@@ -89,6 +91,9 @@ class DataflowEncoder {
                  const TimestampCursor& time, EventRef* ref) const;
   char* Server(char* o, const Record& e, std::uint64_t lane, const TimestampCursor& time,
                EventRef* ref) const;
+  // The line of a record that a fault has touched.
+  [[gnu::noinline]] char* Faulty(char* o, const Record& e, std::uint64_t lane, Position position,
+                                 const TimestampCursor& time, EventRef* ref) const;
 
   std::uint64_t players_;
   std::uint64_t lane_players_;
@@ -102,6 +107,7 @@ class DataflowEncoder {
   char prefix_[48] = {};  // with its '_'
   std::uint32_t prefix_length_ = 0;
   std::vector<std::string> regions_;
+  FaultRules faults_;
   RunFunction encode_[2][2];
 };
 

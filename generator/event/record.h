@@ -5,6 +5,8 @@
 
 #pragma once
 
+#include <array>
+#include <cstddef>
 #include <cstdint>
 
 namespace playload {
@@ -30,6 +32,10 @@ enum class Action : std::uint8_t {
   kPurchase = 6,
   kRefund = 7,
   kServerMetric = 8,
+  // Those that a data fault has touched, by kind; fault.h says which, and what the action was.
+  kFaultyPlayer = 9,
+  kFaultyPurchase = 10,
+  kFaultyServer = 11,
 };
 
 struct Record {
@@ -43,17 +49,21 @@ struct Record {
   std::uint8_t a;      // player: level, from 1; purchase: catalog item; server: cpu_load, percent
   std::uint8_t b;      // player: map, from 1; purchase: currency; server: memory_usage, percent
   std::uint16_t c;     // server: latency, ms; purchase under `compat`: amount in minor units
+  // Of a faulty one also: `c` of a player event or purchase, or `life` of a server's, holds the
+  // fault, and `flags` the action of the former two.
 
   static constexpr std::uint8_t kConsole = 1;  // player on Console, else PC
   static constexpr std::uint8_t kVirtual = 1;  // server of type virtual, else dedicated
   static constexpr unsigned kAlertShift = 1;   // two bits: what the fraud rule answers (FraudAlert)
+  static constexpr unsigned kActionShift = 3;  // three bits: the action of a faulty record
 };
 static_assert(sizeof(Record) == 16);
 
-constexpr Kind KindOf(Action action) {
-  return action < Action::kPurchase        ? Kind::kPlayer
-         : action != Action::kServerMetric ? Kind::kPurchase
-                                           : Kind::kServer;
-}
+// By Action.
+inline constexpr std::array<Kind, 12> kKindOfAction = {
+    Kind::kPlayer,   Kind::kPlayer,   Kind::kPlayer, Kind::kPlayer, Kind::kPlayer,   Kind::kPlayer,
+    Kind::kPurchase, Kind::kPurchase, Kind::kServer, Kind::kPlayer, Kind::kPurchase, Kind::kServer};
+
+constexpr Kind KindOf(Action action) { return kKindOfAction[static_cast<std::size_t>(action)]; }
 
 }  // namespace playload

@@ -25,7 +25,8 @@ void ExplainSurvivor(const RuleSet& rules, const MutantTrial& trial, JudgedMutan
                         ? "more events: the rule saw " + FormatCount(inputs) + ", and every " +
                               FormatCount(kFeedEvery) + "th is treated wrong"
                         : "more events that matter: none that was treated wrong changed an output";
-  } else if (mutant.arrival_time) {
+  } else if (mutant.arrival_time || mutant.rules.rules.front().window.lateness_ns !=
+                                        rules.rules[mutant.rule].window.lateness_ns) {
     judged->needs = "events that come late or out of order; this run has none that matter";
   } else {
     ProbeSearchResult found = SearchProbe(OnlyRule(rules, mutant.rule), mutant);
@@ -54,10 +55,10 @@ Result<Judgement> JudgeMutants(const RunSpec& spec, const RuleSet& rules, bool a
   EventFacts facts;
   const Status walked = replay.Walk([&](const ReplayedRun& run) {
     for (std::uint32_t i = 0; i < run.count; ++i) {
+      if (!RecordFacts::Valid(run.records[i])) continue;
       const Kind kind = KindOf(run.records[i].action);
       events.Read(run, i, trial.needs(kind), trial.needs_time(kind), &facts);
-      // Without faults an event arrives at the instant that it carries.
-      trial.Observe(facts, events, facts.time_ns, run.first + i);
+      trial.Observe(facts, events, events.Arrival(), run.first + i);
     }
     judgement.events += run.count;
     return !stop.load(std::memory_order_relaxed);

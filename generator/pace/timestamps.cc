@@ -74,6 +74,7 @@ int RenderTimestamp(std::int64_t utc_ns, TimestampForm form, char* out) {
 }
 
 void TimestampCursor::Fix(std::int64_t utc_ns) {
+  fixed_ns_ = utc_ns;
   length_ = RenderTimestamp(utc_ns, form_, text_);
   holds_from_ = 0;
   holds_until_ = ~Position{0};

@@ -34,6 +34,11 @@ class TimestampCursor {
     if (n < holds_from_ || n >= holds_until_) Render(n);
   }
 
+  // The instant of position n, UTC: the fixed one, or the planned one.
+  [[nodiscard]] std::int64_t InstantOf(Position n) const {
+    return fixed_ns_ >= 0 ? fixed_ns_ : start_ns_ + plan_->PlannedAt(n);
+  }
+
   // text() is right up to before this position, from the one it was moved to.
   [[nodiscard]] Position holds_until() const { return holds_until_; }
 
@@ -45,6 +50,7 @@ class TimestampCursor {
 
   const Plan* plan_;
   std::int64_t start_ns_;
+  std::int64_t fixed_ns_ = -1;  // -1: as planned
   TimestampForm form_;
   Position holds_from_ = 1;  // empty range: nothing rendered
   Position holds_until_ = 0;

@@ -33,27 +33,64 @@ struct ServerMetric {
   std::uint32_t cpu_load = 0, memory_usage = 0, latency = 0;
 };
 
-bool GetText(const element& object, const char* name, std::string_view* out) {
-  return object[name].get(*out) == simdjson::SUCCESS;
-}
+// Reads an event's fields. `lenient` is one way to be wrong: what has another type is taken for
+// what it may have meant.
+class Reader {
+ public:
+  explicit Reader(bool lenient) : lenient_(lenient) {}
 
-bool HasText(const element& object, const char* name) {
-  std::string_view unused;
-  return GetText(object, name, &unused);
-}
-
-// A JSON integer in range: 80.0, 8e1, "80" and -1 are not.
-bool GetU32(const element& object, const char* name, std::uint32_t* out) {
-  std::uint64_t number = 0;
-  if (object[name].get(number) != simdjson::SUCCESS ||
-      number > std::numeric_limits<std::uint32_t>::max()) {
-    return false;
+  bool GetText(const element& object, const char* name, std::string_view* out) const {
+    element field;
+    if (object[name].get(field) != simdjson::SUCCESS) return false;
+    return field.get(*out) == simdjson::SUCCESS || lenient_;
   }
-  *out = static_cast<std::uint32_t>(number);
-  return true;
-}
 
-bool Decode(const element& event, PlayerEvent* out) {
+  bool HasText(const element& object, const char* name) const {
+    std::string_view unused;
+    return GetText(object, name, &unused);
+  }
+
+  // A JSON integer in range: 80.0, 8e1, "80" and -1 are not.
+  bool GetU32(const element& object, const char* name, std::uint32_t* out) const {
+    std::uint64_t number = 0;
+    double meant = 0;
+    if (object[name].get(number) == simdjson::SUCCESS &&
+        number <= std::numeric_limits<std::uint32_t>::max()) {
+      *out = static_cast<std::uint32_t>(number);
+      return true;
+    }
+    if (!lenient_ || !Guess(object, name, &meant)) return false;
+    *out = static_cast<std::uint32_t>(meant);
+    return true;
+  }
+
+  bool GetNumber(const element& object, const char* name, double* out) const {
+    return object[name].get(*out) == simdjson::SUCCESS || (lenient_ && Guess(object, name, out));
+  }
+
+  bool Decode(const element& event, PlayerEvent* out) const;
+  bool Decode(const element& event, PurchaseEvent* out) const;
+  bool Decode(const element& event, ServerMetric* out) const;
+
+ private:
+  // A number in a text, a number with a fraction; anything else that is there is 0.
+  static bool Guess(const element& object, const char* name, double* out) {
+    element field;
+    if (object[name].get(field) != simdjson::SUCCESS) return false;
+    std::string_view text;
+    *out = 0;
+    if (field.get(text) == simdjson::SUCCESS) {
+      std::from_chars(text.data(), text.data() + text.size(), *out);
+    } else if (double number = 0; field.get(number) == simdjson::SUCCESS) {
+      *out = number;
+    }
+    return true;
+  }
+
+  const bool lenient_;
+};
+
+bool Reader::Decode(const element& event, PlayerEvent* out) const {
   element parameters;
   element user;
   return HasText(event, "event_name") && HasText(event, "event_timestamp") &&
@@ -64,7 +101,7 @@ bool Decode(const element& event, PlayerEvent* out) {
          HasText(parameters, "map_id") && HasText(user, "user_id") && HasText(user, "platform");
 }
 
-bool Decode(const element& event, PurchaseEvent* out) {
+bool Reader::Decode(const element& event, PurchaseEvent* out) const {
   element parameters;
   element user;
   return HasText(event, "event_name") && HasText(event, "event_timestamp") &&
@@ -72,12 +109,12 @@ bool Decode(const element& event, PurchaseEvent* out) {
          event["user_data"].get(user) == simdjson::SUCCESS &&
          HasText(parameters, "transaction_id") && HasText(parameters, "transaction_type") &&
          GetText(parameters, "currency", &out->currency) &&
-         parameters["amount"].get(out->amount) == simdjson::SUCCESS &&
-         HasText(parameters, "item_id") && HasText(parameters, "item_type") &&
-         GetText(user, "user_id", &out->user_id) && HasText(user, "platform");
+         GetNumber(parameters, "amount", &out->amount) && HasText(parameters, "item_id") &&
+         HasText(parameters, "item_type") && GetText(user, "user_id", &out->user_id) &&
+         HasText(user, "platform");
 }
 
-bool Decode(const element& event, ServerMetric* out) {
+bool Reader::Decode(const element& event, ServerMetric* out) const {
   element parameters;
   element server;
   return GetText(event, "event_name", &out->event_name) &&
@@ -89,6 +126,22 @@ bool Decode(const element& event, ServerMetric* out) {
          GetU32(parameters, "memory_usage", &out->memory_usage) &&
          GetU32(parameters, "latency", &out->latency) && GetText(server, "region", &out->region) &&
          GetText(server, "server_type", &out->server_type);
+}
+
+// Whether the event has fields that are not documented, at any depth.
+bool HasUnknownField(const element& event) {
+  static const std::set<std::string_view> known = {
+      "event_name",   "parameters", "event_timestamp", "user_data",        "server_data",
+      "player_id",    "session_id", "event_type",      "level_id",         "map_id",
+      "user_id",      "platform",   "transaction_id",  "transaction_type", "currency",
+      "amount",       "item_id",    "item_type",       "server_id",        "cpu_load",
+      "memory_usage", "latency",    "region",          "server_type"};
+  simdjson::dom::object fields;
+  if (event.get(fields) != simdjson::SUCCESS) return false;
+  for (const auto field : fields) {
+    if (known.count(field.key) == 0 || HasUnknownField(field.value)) return true;
+  }
+  return false;
 }
 
 std::string Quoted(std::string_view text) {
@@ -134,10 +187,18 @@ Status ParseBreakage(std::string_view text, PipelineBreakage* breakage) {
     result.alert_at_80 = true;
   } else if (text == "ignore-currency") {
     result.ignore_currency = true;
+  } else if (text == "dedup") {
+    result.drop_repeated = true;
+  } else if (text == "lenient") {
+    result.lenient = true;
+  } else if (text == "skip-unknown-field") {
+    result.refuse_unknown = true;
   } else if (!number_after("threshold=", &result.frequent_above) &&
              !(number_after("drop-one-in=", &result.drop_one_in) && result.drop_one_in > 0)) {
-    return Invalid("cannot break '" + std::string(text) +
-                   "'; valid: threshold=N, server-ge-80, ignore-currency, drop-one-in=N (N >= 1)");
+    return Invalid(
+        "cannot break '" + std::string(text) +
+        "'; valid: threshold=N, server-ge-80, ignore-currency, drop-one-in=N (N >= 1), dedup, "
+        "lenient, skip-unknown-field");
   }
   *breakage = result;
   return {};
@@ -157,6 +218,7 @@ struct ReferencePipeline::Impl {
   simdjson::dom::parser parser;
   std::map<std::string, Aggregate, std::less<>> aggregates;
   std::map<std::string, FraudHistory, std::less<>> histories;
+  std::set<std::string, std::less<>> seen;  // inputs, for drop_repeated
   std::uint64_t fraud_alerts = 0;
   std::uint64_t server_alerts = 0;
 
@@ -224,24 +286,27 @@ ReferencePipeline& ReferencePipeline::operator=(ReferencePipeline&&) noexcept = 
 bool ReferencePipeline::Process(Input input, std::string_view value,
                                 std::vector<OutputRecord>* outputs) {
   element event;
+  if (impl_->breakage.drop_repeated && !impl_->seen.emplace(value).second) return true;
   if (impl_->parser.parse(value.data(), value.size()).get(event) != simdjson::SUCCESS) return false;
+  if (impl_->breakage.refuse_unknown && HasUnknownField(event)) return false;
+  const Reader reader(impl_->breakage.lenient);
   switch (input) {
     case Input::kPlayerEvents: {
       PlayerEvent player;
-      if (!Decode(event, &player)) return false;
+      if (!reader.Decode(event, &player)) return false;
       Impl::SummarizeSession(player, outputs);
       return true;
     }
     case Input::kPurchaseEvents: {
       PurchaseEvent purchase;
-      if (!Decode(event, &purchase)) return false;
+      if (!reader.Decode(event, &purchase)) return false;
       impl_->AggregatePurchase(purchase, outputs);
       impl_->DetectFraud(purchase, outputs);
       return true;
     }
     case Input::kServerMetrics: {
       ServerMetric metric;
-      if (!Decode(event, &metric)) return false;
+      if (!reader.Decode(event, &metric)) return false;
       impl_->MonitorServer(metric, outputs);
       return true;
     }

@@ -24,6 +24,9 @@ struct PipelineBreakage {
   bool alert_at_80 = false;          // server-ge-80: cpu_load or memory_usage >= 80
   bool ignore_currency = false;      // ignore-currency: no alerts about several currencies
   std::uint64_t drop_one_in = 0;  // drop-one-in=N: every N-th alert of each topic is lost; 0: none
+  bool drop_repeated = false;     // dedup: an input that came before, byte for byte, is left out
+  bool lenient = false;  // lenient: a field of another type is taken for what it may have meant
+  bool refuse_unknown = false;  // skip-unknown-field: an event with a field too many is left out
 };
 
 // One of the words above, on top of what `breakage` says already. kInvalid names the valid ones.

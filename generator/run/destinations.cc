@@ -147,6 +147,7 @@ Destination MakeDestination(const Address& address, const RunSpec& spec,
                             const DestinationOptions& options, const RunStart& start) {
   Destination destination;
   destination.address = address;
+  destination.start = &start;
   for (std::size_t k = 0; k < kKinds; ++k) {
     destination.topics[k] = TopicFor(options.topics, TopicName(static_cast<Kind>(k)));
   }

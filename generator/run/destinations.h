@@ -68,6 +68,7 @@ struct Destination {
   std::unique_ptr<Transport> transport;  // after deliveries: destroyed first
   KafkaTransport* kafka = nullptr;       // the transport, when it is one
   HttpTransport* http = nullptr;         // the same
+  const RunStart* start = nullptr;       // of the run
 };
 
 // `start` outlives the destination.

@@ -82,6 +82,34 @@ void ReadTopic(JsonReader& reader, dom::object topic, const std::string& where, 
   }
 }
 
+// Absent where the scenario has no faults, null where they were not counted.
+void ReadFaults(JsonReader& reader, dom::object topic, const std::string& where, std::size_t kind,
+                LedgerEntry* entry) {
+  dom::element unused;
+  if (topic["faults"].get(unused) != simdjson::SUCCESS) return;
+  entry->has_faults = true;
+  if (!reader.Has(topic, "faults")) return;
+  if (!entry->faults) entry->faults.emplace();
+  const dom::object faults = reader.Object(topic, where, "faults");
+  for (std::size_t l = 0; l < kFaultLabels; ++l) {
+    if (reader.Has(faults, kFaultLabelNames[l])) {
+      (*entry->faults)[kind][l] = reader.Unsigned(faults, where + "faults.", kFaultLabelNames[l]);
+    }
+  }
+}
+
+void WriteFaults(JsonText& json, const LedgerEntry& entry, std::size_t kind) {
+  if (!entry.has_faults) return;
+  json.Key("faults");
+  if (!entry.faults) return json.Null();
+  json.BeginObject();
+  for (std::size_t l = 0; l < kFaultLabels; ++l) {
+    const std::uint64_t count = (*entry.faults)[kind][l];
+    if (count > 0) json.Field(kFaultLabelNames[l], count);
+  }
+  json.EndObject();
+}
+
 LedgerEntry ReadEntry(JsonReader& reader, dom::object object, const std::string& where) {
   LedgerEntry entry;
   entry.to = reader.Text(object, where, "to");
@@ -100,6 +128,7 @@ LedgerEntry ReadEntry(JsonReader& reader, dom::object object, const std::string&
       return entry;
     }
     ReadTopic(reader, topic, topic_where + ".", k, &entry);
+    ReadFaults(reader, topic, topic_where + ".", k, &entry);
   }
   const dom::object positions = reader.Object(object, where, "positions");
   for (std::size_t f = 1; f < kFates; ++f) {
@@ -163,6 +192,7 @@ std::string LedgerJson(const std::string& run_id, const std::vector<LedgerEntry>
       json.Field("topic", entry.topics[k]);
       json.Field("generated", entry.generated[k]);
       for (std::size_t f = 0; f < kFates; ++f) json.Field(kFateNames[f], entry.fates[f][k]);
+      WriteFaults(json, entry, k);
       json.EndObject();
     }
     json.EndArray();

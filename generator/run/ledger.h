@@ -1,4 +1,5 @@
-// ledger.json: what became of every event, per destination: counts per topic and fate, and the
+// ledger.json: what became of every event, per destination: counts per topic and fate (and of the
+// data faults of the scenario), and the
 // positions of those that were not acknowledged, as intervals; an interval that speaks of some
 // kinds only names their topics.
 //
@@ -8,10 +9,12 @@
 
 #include <array>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "generator/base/status.h"
+#include "generator/oracle/tally.h"
 #include "transports/deliveries.h"
 
 namespace playload {
@@ -24,6 +27,10 @@ struct LedgerEntry {
   std::array<std::array<std::uint64_t, kKinds>, kFates> fates{};
   // Of failed, unknown and shed events; empty for acked ones, which are all the others.
   std::array<std::vector<PositionInterval>, kFates> intervals;
+  // What data faults have touched, where the scenario has any; not known when the run ended early
+  // and nobody wanted to wait. Counts by topic, also of events that were not acknowledged.
+  bool has_faults = false;
+  std::optional<FaultCounts> faults;
   // There were more gaps than are kept: intervals may hold acknowledged events too (counts are
   // exact).
   bool coarse = false;

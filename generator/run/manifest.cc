@@ -191,6 +191,7 @@ std::string ManifestJson(const Manifest& manifest) {
   json.Field("event_types", EventTypesName(spec.event_types));
   json.Field("timestamp_precision", TimestampFormName(spec.timestamp_form));
   json.Field("id_prefix", spec.id_prefix);
+  json.Field("checkpoints", manifest.checkpoints);
   json.Key("stamps");
   spec.rate_max ? json.Value("stamps.bin") : json.Null();
   json.Key("digest");
@@ -242,6 +243,7 @@ Result<Manifest> ParseManifest(const std::string& file, std::string_view text) {
   if (const Status prefix = CheckIdPrefix(spec.id_prefix); !prefix.ok()) {
     reader.Fail("field 'id_prefix': " + prefix.message());
   }
+  manifest.checkpoints = reader.Text(root, "", "checkpoints");
   std::size_t number = 0;
   for (const dom::element element : reader.Array(root, "", "destinations")) {
     std::string where = "destinations[";

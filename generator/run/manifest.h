@@ -38,6 +38,8 @@ struct Manifest {
   std::string run_id;
   RunSpec spec;
   bool finished = false;  // ends and digests are final
+  // What the run leaves for slices (docs/slices.md): "on", or "none: " and why. For people.
+  std::string checkpoints;
   std::vector<ManifestDestination> destinations;
 };
 

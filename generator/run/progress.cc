@@ -76,6 +76,7 @@ std::string ProgressLine(const ProgressSample& sample, const ProgressSample& bef
   }
   if (sample.draining) line += "  flushing";
   if (sample.staying) line += "  serving";
+  if (!sample.beside.empty()) line += "  " + sample.beside;
   return line;
 }
 
@@ -95,8 +96,22 @@ void Progress::Show(const ProgressSample& sample, std::int64_t now_ns) {
     shown_ = sample;
     return;
   }
-  if (now_ns - shown_ns_ < (style_ == Style::kLive ? kLiveNs : kLineNs)) return;
-  std::string line = ProgressLine(sample, shown_);
+  if (!Due(now_ns)) return;
+  WriteLine(ProgressLine(sample, shown_), now_ns);
+  shown_ = sample;
+}
+
+void Progress::Show(std::string_view line, std::int64_t now_ns) {
+  if (style_ == Style::kQuiet) return;
+  const std::lock_guard lock(mutex_);
+  if (Due(now_ns)) WriteLine(std::string(line), now_ns);
+}
+
+bool Progress::Due(std::int64_t now_ns) const {
+  return now_ns - shown_ns_ >= (style_ == Style::kLive ? kLiveNs : kLineNs);
+}
+
+void Progress::WriteLine(std::string line, std::int64_t now_ns) {
   if (style_ == Style::kLive) {
     winsize size{};
     if (ioctl(descriptor_, TIOCGWINSZ, &size) == 0 && size.ws_col > 1 &&
@@ -109,7 +124,6 @@ void Progress::Show(const ProgressSample& sample, std::int64_t now_ns) {
     Write(line + "\n");
   }
   shown_ns_ = now_ns;
-  shown_ = sample;
 }
 
 void Progress::Say(std::string_view line) {

@@ -33,6 +33,7 @@ struct ProgressSample {
   bool draining = false;        // all is sent, acknowledgements are awaited
   bool staying = false;         // all is sent, servers stay up
   std::vector<Destination> destinations;
+  std::string beside;  // what runs beside it says of itself; may be empty
 };
 
 // One line without newline: "0:12 of 0:20  240,000 of 400,000 events  20,012/s  late 0.2 ms". The
@@ -53,6 +54,8 @@ class Progress {
 
   // Shows the sample when its time has come; `now_ns` of the steady clock.
   void Show(const ProgressSample& sample, std::int64_t now_ns);
+  // The same of a line that needs no sample.
+  void Show(std::string_view line, std::int64_t now_ns);
   // A line of its own (without newline), also when quiet: what must be said.
   void Say(std::string_view line);
   // The same, not when quiet.
@@ -63,7 +66,9 @@ class Progress {
   [[nodiscard]] Style style() const { return style_; }
 
  private:
-  void Clear();  // mutex held
+  void Clear();  // mutex held, this and the next two
+  [[nodiscard]] bool Due(std::int64_t now_ns) const;
+  void WriteLine(std::string line, std::int64_t now_ns);
   void Write(std::string_view text) const;
 
   const Style style_;

@@ -53,6 +53,7 @@ struct Worker {
   // Made when the clock is known; read by the main thread for the progress line.
   std::unique_ptr<Stream> stream;
   std::unique_ptr<Sender> sender;
+  LanesWatcher* watcher = nullptr;  // of the first destination's stream: the checkpoints
 
   // Guarded by Shared::mutex. `serves`: readers get answers; `stays`: all is sent, and the server
   // is up until Shared::leave.
@@ -123,6 +124,7 @@ void Send(Shared& shared, Worker& worker) {
   Transport& transport = *worker.destination.transport;
   StreamOptions options = OptionsFor(shared, transport);
   if (worker.destination.http != nullptr) options.snapshots = worker.destination.http->snapshots();
+  options.watcher = worker.watcher;
   {
     auto stream = std::make_unique<Stream>(shared.spec, options);
     auto sender =
@@ -217,6 +219,14 @@ void CallOpenUnknown(LedgerEntry* entry) {
   entry->coarse = true;
 }
 
+// Of the kinds of events that were sent there.
+void AddFaults(const Tally& tally, const std::array<bool, kKinds>& kinds, LedgerEntry* entry) {
+  entry->faults = tally.faults;
+  for (std::size_t k = 0; k < kKinds; ++k) {
+    if (!kinds[k]) (*entry->faults)[k] = {};
+  }
+}
+
 class Run {
  public:
   Run(RunOptions options, const std::atomic<bool>& stop, const std::atomic<bool>& hurry,
@@ -232,6 +242,8 @@ class Run {
   Status Announce();
   void ChooseStart(std::int64_t lead_ns);
   Status WriteFirstManifest();
+  void PrepareCheckpoints();
+  void FinishCheckpoints();
   void SendAll();
   void Abort();
   void TellServing();
@@ -253,7 +265,8 @@ class Run {
   Progress& progress_;
   Shared shared_;
   std::vector<std::unique_ptr<Worker>> workers_;
-  bool staying_ = false;  // nothing is left to be interrupted
+  std::unique_ptr<CheckpointWriter> checkpoints_;  // null: none are left
+  bool staying_ = false;                           // nothing is left to be interrupted
   Manifest manifest_;
   RunSummary summary_;
 };
@@ -401,6 +414,21 @@ Status Run::WriteFirstManifest() {
   return WriteManifest(summary_.run_dir, manifest_);
 }
 
+void Run::PrepareCheckpoints() {
+  const CheckpointPlan plan = PlanCheckpoints(options_.spec, options_.checkpoints);
+  manifest_.checkpoints = plan.on ? "on" : "none: " + plan.why_not;
+  if (!plan.on || workers_.empty()) return;
+  checkpoints_ = std::make_unique<CheckpointWriter>(summary_.run_dir, options_.spec, plan);
+  workers_.front()->watcher = checkpoints_.get();
+}
+
+void Run::FinishCheckpoints() {
+  if (!checkpoints_) return;
+  if (const Status s = checkpoints_->Finish(); !s.ok()) {
+    progress_.Note("no more checkpoints were left: " + s.message());
+  }
+}
+
 // With the mutex held.
 bool Run::All(bool Worker::*flag) const {
   return std::all_of(workers_.begin(), workers_.end(),
@@ -478,6 +506,8 @@ void Run::RecordSoFar() {
     if (worker.facts) manifest_.destinations[i].digest = worker.facts->digest;
     ledger.push_back(MakeLedgerEntry(destination.transport->name(), destination.topics, end,
                                      *destination.deliveries));
+    if (worker.facts) AddFaults(worker.facts->tally, destination.kinds, &ledger.back());
+    ledger.back().has_faults = !shared_.spec.scenario.faults.empty();
     CallOpenUnknown(&ledger.back());
   }
   Status status = WriteManifest(summary_.run_dir, manifest_);
@@ -532,6 +562,7 @@ void Run::ShowProgress() {
     sample.staying = sample.staying || (staying_ && worker->stays);
     sample.destinations.push_back(std::move(row));
   }
+  if (options_.beside) sample.beside = options_.beside();
   progress_.Show(sample, now);
 }
 
@@ -566,6 +597,7 @@ void Run::Judge(const Status& begun) {
     if (!worker->sender) row.sender.planned.emplace();  // it was not asked for anything
     row.ledger = MakeLedgerEntry(destination.transport->name(), destination.topics, row.sender.end,
                                  *destination.deliveries);
+    row.ledger.has_faults = !spec.scenario.faults.empty();
     row.status = worker->status;
     row.reader_gone = destination.transport->reader_gone();
     row.kinds = destination.kinds;
@@ -605,7 +637,10 @@ void Run::Judge(const Status& begun) {
     }
     if (!facts) facts = workers_[i]->facts = Regenerate(end);
     manifest_.destinations[i].end = end;
-    if (facts) manifest_.destinations[i].digest = facts->digest;
+    if (facts) {
+      manifest_.destinations[i].digest = facts->digest;
+      AddFaults(facts->tally, summary_.destinations[i].kinds, &summary_.destinations[i].ledger);
+    }
     if (const std::optional<HttpSummary>& http = summary_.destinations[i].http) {
       manifest_.destinations[i].polled = http->server.polled_events;
     }
@@ -623,10 +658,11 @@ Status Run::WriteFiles() {
   };
   if (summary_.begun) {
     if (shared_.stamps) keep_first(shared_.stamps->Finish());
-    keep_first(WriteManifest(summary_.run_dir, manifest_));
     std::vector<LedgerEntry> ledger;
     for (const DestinationSummary& row : summary_.destinations) ledger.push_back(row.ledger);
     keep_first(WriteLedger(summary_.run_dir, summary_.run_id, ledger));
+    // Last: who waits for the run's end looks here for it, and then reads the others.
+    keep_first(WriteManifest(summary_.run_dir, manifest_));
   }
   if (summary_.status.ok()) summary_.status = status;
   keep_first(WriteSummary(summary_));
@@ -638,6 +674,7 @@ RunResult Run::Do() {
   if (const Status made = Prepare(); !made.ok()) return {made, {}, {}};
   Status begun = OpenAll();
   if (begun.ok()) {
+    PrepareCheckpoints();
     begun = Announce();
   }
   if (begun.ok() && options_.opened) {
@@ -647,6 +684,7 @@ RunResult Run::Do() {
   }
   begun.ok() ? SendAll() : Abort();
   for (const auto& worker : workers_) worker->thread.join();
+  FinishCheckpoints();
   Judge(begun);
   for (const auto& worker : workers_) {  // what comes after may need the memory
     worker->sender.reset();

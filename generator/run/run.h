@@ -21,6 +21,7 @@
 #include <vector>
 
 #include "generator/base/status.h"
+#include "generator/run/checkpoints.h"
 #include "generator/run/destinations.h"
 #include "generator/run/progress.h"
 #include "generator/run/summary.h"
@@ -38,6 +39,7 @@ struct RunOptions {
   std::string run_dir;  // empty: playload-runs/<run id>
   int threads = 1;      // workers of each destination's stream
   Pacing pacing = Pacing::kSleep;
+  CheckpointOptions checkpoints;
   std::int64_t drain_timeout_ns = 30'000'000'000;
   // How long HTTP destinations stay up after the run's last event. A signal ends that; it is then
   // no interruption, for nothing is cut off by it.
@@ -53,6 +55,8 @@ struct RunOptions {
   // embedded Kafka); its error becomes the run's where the run itself has none.
   std::function<Status(const std::string& run_dir, const std::vector<const Destination*>&)> opened;
   std::function<Status(const RunSummary&)> finished;
+  // What the company says of itself in the progress line.
+  std::function<std::string()> beside;
 };
 
 struct RunResult {

@@ -109,6 +109,7 @@ void Sender::WaitForDue(Position position, std::int64_t now_ns, double gap_ns) {
 std::uint32_t Sender::Offer(const Batch& batch, std::uint32_t to, std::int64_t* before_ns) {
   const bool measured = offers_++ % kMeasureOffers == 0;
   const std::int64_t cpu_before = measured ? clock_.CpuNow() : 0;
+  if (DeliveryWatch* const watch = deliveries_.watch()) watch->Offering(batch.position(to - 1) + 1);
   *before_ns = clock_.Now();
   const std::uint32_t taken = transport_.Offer(batch, at_, to);
   if (measured) report_.offer_cpu_ns += clock_.CpuNow() - cpu_before;

@@ -251,6 +251,18 @@ void WriteExpected(JsonText& json, const std::optional<Tally>& expected) {
   json.EndObject();
 }
 
+// What data faults have touched among the first destination's events, of all kinds.
+void WriteFaults(JsonText& json, const RunSummary& summary) {
+  if (summary.spec.scenario.faults.empty()) return;
+  json.Key("faults");
+  if (!summary.expected) return json.Null();
+  json.BeginObject();
+  for (std::size_t l = 0; l < kFaultLabels; ++l) {
+    json.Field(kFaultLabelNames[l], TotalOf(summary.expected->faults, l));
+  }
+  json.EndObject();
+}
+
 // "p50 0.03 ms, p90 0.06 ms, p99 0.07 ms, p99.9 0.12 ms, p99.99 0.88 ms, max 0.93 ms".
 std::string Lateness(const SenderReport& sender) {
   std::string text;
@@ -349,6 +361,16 @@ Bottleneck FindBottleneck(const RunSpec& spec, const DestinationSummary& destina
   return {Bottleneck::Who::kPlayload, "the sender got too little CPU"};
 }
 
+std::string FaultsText(const FaultCounts& faults) {
+  std::string text;
+  for (std::size_t l = 0; l < kFaultLabels; ++l) {
+    const std::uint64_t count = TotalOf(faults, l);
+    if (count == 0) continue;
+    text += (text.empty() ? "" : ", ") + FormatCount(count) + " " + kFaultLabelNames[l];
+  }
+  return text.empty() ? "none" : text;
+}
+
 std::string SummaryJson(const RunSummary& summary) {
   const RunSpec& spec = summary.spec;
   JsonText json;
@@ -379,6 +401,7 @@ std::string SummaryJson(const RunSummary& summary) {
     json.Null();
   }
   WriteExpected(json, summary.expected);
+  WriteFaults(json, summary);
   if (!summary.destinations.empty()) WriteMeasurements(json, summary, summary.destinations.front());
   json.Key("destinations");
   json.BeginArray();
@@ -386,6 +409,7 @@ std::string SummaryJson(const RunSummary& summary) {
     WriteDestination(json, summary, destination);
   }
   json.EndArray();
+  if (!summary.thresholds.empty()) WriteThresholdsJson(summary.thresholds, &json);
   json.EndObject();
   return json.Text();
 }
@@ -408,6 +432,9 @@ std::string SummaryText(const RunSummary& summary) {
               " multiple currency), " + FormatCount(t.server_alerts) + " server alerts, " +
               FormatCount(t.player_events) + " session summaries, " +
               FormatCount(t.purchase_events) + " purchase aggregates\n";
+      if (!summary.spec.scenario.faults.empty()) {
+        text += "  faults     " + FaultsText(t.faults) + "\n";
+      }
     } else {
       text +=
           "unknown: the run ended early; playload expect " + summary.run_dir + " works it out\n";

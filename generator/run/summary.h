@@ -18,6 +18,7 @@
 #include "generator/run/http_summary.h"
 #include "generator/run/ledger.h"
 #include "generator/run/sender.h"
+#include "generator/run/thresholds.h"
 #include "generator/stream/spec.h"
 
 namespace playload {
@@ -50,6 +51,7 @@ struct RunSummary {
   // when that would have had to be worked out again and nobody wanted to wait.
   std::optional<Tally> expected;
   std::optional<std::uint64_t> digest;
+  std::vector<ThresholdResult> thresholds;  // of --threshold, once they are judged
 };
 
 // Whether playload itself held the plan back, and why it is thought so.
@@ -64,6 +66,9 @@ inline constexpr std::int64_t kHeldWithinNs = 100'000'000;
 
 // REQUIRES: the destination was sent to.
 Bottleneck FindBottleneck(const RunSpec& spec, const DestinationSummary& destination);
+
+// "12 duplicate, 3 late"; "none".
+std::string FaultsText(const FaultCounts& faults);
 
 std::string SummaryJson(const RunSummary& summary);
 // For people; several lines, the last with its newline.

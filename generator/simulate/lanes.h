@@ -6,9 +6,9 @@
 //
 // Threads: different lanes may be simulated by different threads at once, each by one at a time;
 // copying and putting back is for one thread while nobody simulates.
-// Memory: two anonymous mappings; BytesPerLane() for every lane that was touched, and a byte for
-// every lane. With the built-in personas that is 13 to 14 bytes a player; where everybody is always
-// online, 36.
+// Memory: two or three anonymous mappings; BytesPerLane() for every lane that was touched, and a
+// byte for every lane. With the built-in personas that is 13 to 14 bytes a player; where everybody
+// is always online, 36. Data faults take 8 more.
 
 #pragma once
 
@@ -16,6 +16,7 @@
 #include <cstdint>
 #include <cstdlib>
 #include <memory>
+#include <span>
 #include <vector>
 
 #include "generator/event/record.h"
@@ -31,7 +32,20 @@ class OpenLane;
 // of the same model.
 class LanesCopy {
  public:
+  // What stands last in a lane's bytes: one of these for every player.
+  static constexpr std::size_t kPlaceBytes = 12;
+
   [[nodiscard]] std::uint64_t bytes() const { return bytes_; }
+  [[nodiscard]] std::size_t places_bytes() const { return places_bytes_; }  // of a lane
+  // The lanes in it, ascending, and what each consists of; for those who keep them elsewhere.
+  [[nodiscard]] std::size_t lanes() const { return numbers_.size(); }
+  [[nodiscard]] std::uint64_t number(std::size_t i) const { return numbers_[i]; }
+  [[nodiscard]] std::span<const std::byte> lane(std::size_t i) const {
+    const std::uint64_t end = i + 1 < begins_.size() ? begins_[i + 1] : bytes_;
+    return {lanes_.get() + begins_[i], end - begins_[i]};
+  }
+  // The bytes of one lane; empty when it is not in it.
+  [[nodiscard]] std::span<const std::byte> Find(std::uint64_t number) const;
 
  private:
   friend class Lanes;
@@ -39,8 +53,10 @@ class LanesCopy {
     void operator()(std::byte* bytes) const { std::free(bytes); }
   };
   std::vector<std::uint64_t> numbers_;        // of the lanes, ascending
-  std::unique_ptr<std::byte[], Free> lanes_;  // one after the other: head, actors, places
+  std::vector<std::uint64_t> begins_;         // where each begins
+  std::unique_ptr<std::byte[], Free> lanes_;  // one after the other: head, actors, places, faults
   std::uint64_t bytes_ = 0;
+  std::size_t places_bytes_ = 0;
 };
 
 class Lanes {
@@ -52,7 +68,9 @@ class Lanes {
   Lanes& operator=(const Lanes&) = delete;
 
   // False when the address space or memory for the lanes could not be had.
-  [[nodiscard]] bool ok() const { return places_ != nullptr; }
+  [[nodiscard]] bool ok() const {
+    return places_ != nullptr && (faults_bytes_ == 0 || faults_ != nullptr);
+  }
 
   // Writes the lane's next `count` records to `out`. count is a multiple of kRunLength.
   void Simulate(std::uint64_t lane, Record* out, std::uint32_t count);
@@ -75,6 +93,10 @@ class Lanes {
   // The lanes go on from where they were when the copy was made. REQUIRES: copied from lanes of the
   // same model, all of them (no `only_lane`).
   void Restore(const LanesCopy& copy);
+  // The same for one lane, from the bytes that a copy had for it; the others stay as they are.
+  // False when they cannot be a lane of this model; the lane is as it was then. Whether they are
+  // of the right place and undamaged is for the caller to know.
+  [[nodiscard]] bool Put(std::uint64_t lane, std::span<const std::byte> bytes);
   // As new: every lane begins with its first record; the memory is given back.
   void Reset();
 
@@ -87,6 +109,9 @@ class Lanes {
   [[nodiscard]] Lane& At(std::uint64_t index) const;
   [[nodiscard]] Place* PlacesOf(std::uint64_t index) const;
   [[nodiscard]] std::size_t HeadBytes(std::uint64_t index) const;
+  [[nodiscard]] std::byte* FaultsOf(std::uint64_t index) const {
+    return faults_ + index * faults_bytes_;
+  }
 
   const Model& model_;
   std::uint64_t first_lane_ = 0;
@@ -97,6 +122,8 @@ class Lanes {
   std::byte* lanes_ = nullptr;
   std::size_t places_bytes_ = 0;  // of a lane
   std::byte* places_ = nullptr;
+  std::size_t faults_bytes_ = 0;  // of a lane (fault_lane.h); 0 where there are none
+  std::byte* faults_ = nullptr;
   // Which lanes came to life. Beside the mappings, since even a look into a page that was never
   // written maps it.
   std::unique_ptr<std::uint8_t[]> touched_;

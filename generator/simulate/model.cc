@@ -160,6 +160,7 @@ Model::Model(const Scenario& scenario, std::uint64_t seed)
   regions_ = Choice(PartsOf(scenario.servers.regions));
   fraud = scenario.fraud;
   overload = scenario.overload;
+  faults = FaultRules(scenario, seed_key, lanes_);
   for (const FraudIncident& incident : fraud) {
     fraud_share.push_back(ShareOf32(incident.share_parts));
   }

@@ -15,6 +15,7 @@
 #include "generator/event/catalog.h"
 #include "generator/event/record.h"
 #include "generator/pace/plan.h"
+#include "generator/simulate/fault_rules.h"
 #include "scenarios/scenario.h"
 
 namespace playload {
@@ -163,7 +164,8 @@ class Model {
   std::vector<Probe> probes;
   std::vector<std::vector<ScriptStep>> scripts;
   bool timed_scripts = false;  // some step waits
-  Plan timeline;               // what the incidents' times refer to
+  FaultRules faults;
+  Plan timeline;  // what the incidents' times refer to
 
  private:
   std::uint64_t players_;

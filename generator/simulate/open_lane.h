@@ -4,13 +4,16 @@
 // model and of the lane's memory.
 //
 // The parts: open_lane.cc the wheel and the turns of players, sessions.cc who comes and goes,
-// purchases.cc, servers.cc, scripts.cc probes, compat.cc the original generator's world.
+// purchases.cc, servers.cc, scripts.cc probes, compat.cc the original generator's world, past.cc
+// lives again.
+// fault_lane.h stands behind it where there are data faults.
 
 #pragma once
 
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <vector>
 
 #include "generator/event/record.h"
 #include "generator/simulate/lane.h"
@@ -41,6 +44,31 @@ class OpenLane {
   // The next `count` records of this lane, with those who wait for instants.
   void SimulateAlone(Record* out, std::uint32_t count);
   void SimulateCompat(Record* out, std::uint32_t count);
+  // The purchases and refunds of the life at a place, from its first session up to now, appended;
+  // `online`: the actor of who is there now, or null. That life is lived again alone: it is a
+  // function of the place, the session in which it began and its persona, so no lane is needed
+  // (it may be null), only room for its places. The place is as it was then.
+  void Relive(std::uint32_t place, const Actor* online, std::vector<Record>* out);
+  void Replay(const Actor& online, std::vector<Record>* out);
+  // Which place had its first session as the k-th of the lane. `players`: of the lane.
+  static std::uint32_t NewcomersPlace(std::uint64_t lane_draw, std::uint32_t k,
+                                      std::uint32_t players) {
+    // All over the lane: a prime above every size of a lane has no factor in common with it.
+    constexpr std::uint64_t kStride = 10'007;
+    return static_cast<std::uint32_t>((k * kStride + (lane_draw >> 32)) % players);
+  }
+  [[nodiscard]] std::uint64_t LaneDraw() const {
+    return DrawAt(EntityKey(model_->seed_key, number_), 0, Purpose::kFirstSession);
+  }
+
+  // How many records there are before the next one: where in the plan, and so on the timeline of
+  // the incidents, it stands. Set by whoever leaves records out or puts some in (fault_lane.h).
+  [[nodiscard]] std::uint64_t made() const { return lane_->made; }
+  void set_made(std::uint64_t made) { lane_->made = made; }
+  // Whether somebody has waited for just the next record (scripts.cc): it must not be left out.
+  [[nodiscard]] bool due() const { return lane_->due_made == lane_->made; }
+  // Planned instant of the lane's `made`-th event, on the timeline of the incidents.
+  [[nodiscard]] std::int64_t InstantOf(std::uint64_t made) const;
 
  private:
   [[nodiscard]] Actor& ActorOf(std::uint16_t number) const { return lane_->actors()[number - 1]; }
@@ -104,8 +132,6 @@ class OpenLane {
   [[nodiscard]] Actor& ServerOf(std::uint32_t place) const {
     return lane_->actors()[place / model_->players_per_server];
   }
-  // Planned instant of the lane's `made`-th event, on the timeline of the incidents.
-  [[nodiscard]] std::int64_t InstantOf(std::uint64_t made) const;
 
   // `until` counts ticks modulo 2^32, so slots are counted modulo 2^30.
   static constexpr std::uint32_t kSlotMask = 0xFFFFFFFFu >> kSlotShift;

@@ -48,8 +48,7 @@ void OpenLane::Begin() {
 void OpenLane::Welcome() {
   const std::uint64_t block = lane_->slot >> 6;
   const std::uint32_t players = model_->PlayersIn(number_);
-  const std::uint64_t lane_draw =
-      DrawAt(EntityKey(model_->seed_key, number_), 0, Purpose::kFirstSession);
+  const std::uint64_t lane_draw = LaneDraw();
   std::uint32_t upto = players;
   if (block + 1 < model_->first_sessions.size()) {
     const std::uint64_t share = model_->first_sessions[block + 1].share_before;
@@ -62,10 +61,7 @@ void OpenLane::Welcome() {
                .choice];
   const auto now = static_cast<std::uint32_t>(lane_->slot << kSlotShift);
   for (; lane_->newcomers < upto; ++lane_->newcomers) {
-    // All over the lane: a prime above every size of a lane has no factor in common with it.
-    constexpr std::uint64_t kStride = 10'007;
-    const auto i =
-        static_cast<std::uint32_t>((lane_->newcomers * kStride + (lane_draw >> 32)) % players);
+    const std::uint32_t i = NewcomersPlace(lane_draw, lane_->newcomers, players);
     const std::uint64_t r = DrawAt(KeyOf(i), 0, Purpose::kFirstSession);
     Place& p = places_[i];
     p = Place{};

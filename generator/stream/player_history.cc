@@ -36,7 +36,7 @@ Status PlayerHistory(const RunSpec& spec, std::string_view player_id,
     lanes.Simulate(lane, records, kRunLength);
     const Position first = q * kRunLength;
     for (std::uint32_t n = 0; n < kRunLength && first + n < layout.end(); ++n) {
-      if (records[n].action == Action::kServerMetric ||
+      if (KindOf(records[n].action) == Kind::kServer ||
           encoder.PlayerNumber(records[n], lane) != number) {
         continue;
       }

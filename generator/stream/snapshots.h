@@ -13,27 +13,24 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
-#include <limits>
 #include <memory>
 #include <mutex>
 #include <vector>
 
 #include "generator/simulate/lanes.h"
+#include "generator/stream/lanes_watcher.h"
 
 namespace playload {
 
-class Snapshots {
+class Snapshots : public LanesWatcher {
  public:
   static constexpr std::size_t kMost = 16;
-  static constexpr std::uint64_t kNever = std::numeric_limits<std::uint64_t>::max();
 
   // `first_spacing`: runs between the first snapshots.
   explicit Snapshots(std::uint64_t most_bytes, std::uint64_t first_spacing = 65'536);
 
-  // From which run of the shard on the next copy is wanted.
-  [[nodiscard]] std::uint64_t wanted() const;
-  // Copies the lanes, which have made exactly the runs before `run`. For the thread that owns them.
-  void Take(std::uint64_t run, const Lanes& lanes);
+  [[nodiscard]] std::uint64_t wanted() const override;
+  void Take(std::uint64_t run, const Lanes& lanes) override;
   // Puts the latest snapshot at or before `run` into `lanes` and returns the run it is of; 0, with
   // the lanes as new, when there is none.
   std::uint64_t Restore(std::uint64_t run, Lanes* lanes) const;

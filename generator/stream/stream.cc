@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "generator/encode/dataflow.h"
+#include "generator/event/fault.h"
 #include "generator/oracle/fraud_rule.h"
 #include "generator/pace/plan.h"
 #include "generator/simulate/lanes.h"
@@ -96,7 +97,7 @@ struct Stream::Impl {
   bool EncodeNext(std::unique_lock<std::mutex>& lock, std::size_t self, TimestampCursor& time);
   Slot* TakeFree(std::size_t self);
   void Encode(std::uint64_t number, Slot* slot, TimestampCursor& time);
-  void LeaveSnapshot(std::unique_lock<std::mutex>& lock);
+  void ShowLanes(std::unique_lock<std::mutex>& lock, LanesWatcher* watcher);
   void NextTile();                         // mutex held
   Batch* Take();                           // mutex held
   [[nodiscard]] bool NextIsReady() const;  // mutex held
@@ -140,6 +141,26 @@ struct Stream::Impl {
   std::uint64_t digest = 0;
 };
 
+// What a correct pipeline must put out for an event that a data fault has touched, but for the
+// outputs that every valid event causes: those are counted for all alike, so what is not valid is
+// taken off.
+[[gnu::noinline]] void ObserveFaulty(const Record& record, Tally* tally) {
+  const Fault fault = FaultOf(record);
+  const Kind kind = KindOf(record.action);
+  tally->AddFault(kind, fault);
+  if (!fault.valid()) {
+    --(kind == Kind::kPlayer     ? tally->player_events
+       : kind == Kind::kPurchase ? tally->purchase_events
+                                 : tally->server_metrics);
+  } else if (kind == Kind::kPurchase) {
+    const auto alert = static_cast<FraudAlert>(record.flags >> Record::kAlertShift & 3);
+    tally->fraud_frequent += alert == FraudAlert::kFrequent ? 1 : 0;
+    tally->fraud_multi += alert == FraudAlert::kMulti ? 1 : 0;
+  } else if (kind == Kind::kServer) {
+    tally->server_alerts += ServerAlert(record.a, record.b) ? 1 : 0;
+  }
+}
+
 // What a correct pipeline must put out for a run, and the digest over its records.
 std::uint64_t Observe(const Record* records, std::uint32_t count, Position first, Tally* tally) {
   std::uint64_t sum = 0;
@@ -155,6 +176,10 @@ std::uint64_t Observe(const Record* records, std::uint32_t count, Position first
     const Record& record = records[std::countr_zero(rare)];
     if (record.action == Action::kServerMetric) {
       tally->server_alerts += ServerAlert(record.a, record.b) ? 1 : 0;
+      continue;
+    }
+    if (record.action > Action::kServerMetric) [[unlikely]] {
+      ObserveFaulty(record, tally);
       continue;
     }
     const auto alert = static_cast<FraudAlert>(record.flags >> Record::kAlertShift & 3);
@@ -199,6 +224,10 @@ Status Stream::Impl::Start() {
       batch.buffers[static_cast<unsigned>(k)].resize(kBatchEvents * kMaxLine + kSlack);
     }
     if (options.index) batch.events.resize(kBatchEvents);
+  }
+  if (options.begin) {
+    tile_end = std::min(options.begin(&lanes), layout.runs());
+    next_batch = given = (tile_end + kBatchRuns - 1) / kBatchRuns;
   }
   NextTile();
   for (std::size_t n = 0; n < slots.size(); ++n) {
@@ -304,7 +333,8 @@ bool Stream::Impl::EncodeNext(std::unique_lock<std::mutex>& lock, std::size_t se
   slot->ready = true;
   ready.notify_one();
   if (next_batch * kBatchRuns >= tile_end && active == 0) {
-    if (options.snapshots != nullptr) LeaveSnapshot(lock);
+    ShowLanes(lock, options.snapshots);
+    ShowLanes(lock, options.watcher);
     NextTile();
   }
   return true;
@@ -322,10 +352,10 @@ Stream::Impl::Slot* Stream::Impl::TakeFree(std::size_t self) {
 
 // Between two tiles: nothing can be claimed until the next one is there, so the lanes stand still
 // without the mutex, and the reader does not wait for the copy.
-void Stream::Impl::LeaveSnapshot(std::unique_lock<std::mutex>& lock) {
-  if (tile_end == layout.runs() || options.snapshots->wanted() > tile_end) return;
+void Stream::Impl::ShowLanes(std::unique_lock<std::mutex>& lock, LanesWatcher* watcher) {
+  if (watcher == nullptr || tile_end == layout.runs() || watcher->wanted() > tile_end) return;
   lock.unlock();
-  options.snapshots->Take(tile_end, lanes);
+  watcher->Take(tile_end, lanes);
   lock.lock();
 }
 
@@ -378,9 +408,9 @@ void Stream::Impl::Encode(std::uint64_t number, Slot* slot, TimestampCursor& tim
     batch.sizes[k] = static_cast<std::uint32_t>(out.end[k] - out.begin[k]);
   }
   batch.kinds = out.kinds;
-  tally_now.player_events = out.kinds[0];
-  tally_now.purchase_events = out.kinds[1];
-  tally_now.server_metrics = out.kinds[2];
+  tally_now.player_events += out.kinds[0];
+  tally_now.purchase_events += out.kinds[1];
+  tally_now.server_metrics += out.kinds[2];
   slot->tally = tally_now;
   slot->digest = sum;
 }

@@ -16,6 +16,7 @@
 
 #include "generator/base/status.h"
 #include "generator/oracle/tally.h"
+#include "generator/stream/lanes_watcher.h"
 #include "generator/stream/snapshots.h"
 #include "generator/stream/spec.h"
 #include "generator/stream/stamp_log.h"
@@ -25,11 +26,17 @@ namespace playload {
 
 struct StreamOptions {
   int threads = 1;
-  bool by_kind = false;            // Batch::by_kind
-  bool index = true;               // fill Batch::events
-  bool records = false;            // fill Batch::records instead: no lines, no index
-  StampLog* stamps = nullptr;      // REQUIRED when the spec says rate_max; outlives the stream
-  Snapshots* snapshots = nullptr;  // copies of the lanes are left there; outlives the stream
+  bool by_kind = false;             // Batch::by_kind
+  bool index = true;                // fill Batch::events
+  bool records = false;             // fill Batch::records instead: no lines, no index
+  StampLog* stamps = nullptr;       // REQUIRED when the spec says rate_max; outlives the stream
+  Snapshots* snapshots = nullptr;   // copies of the lanes are left there; outlives the stream
+  LanesWatcher* watcher = nullptr;  // as well; outlives the stream
+  // Makes the stream begin in the middle: brings lanes that are as new to where they have made
+  // exactly the runs of the shard before the one it returns, which is a multiple of kBatchRuns or
+  // the stream's end. Called in Start(), by its thread. Batches keep their numbers. Empty: from the
+  // first event.
+  std::function<std::uint64_t(Lanes*)> begin;
 };
 
 class Stream {

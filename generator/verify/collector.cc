@@ -60,7 +60,8 @@ class KafkaCollector : public Collector {
         topic = &topics_.find(r.topic)->second;
       }
       sink({topic->output, topic->input, r.partition, r.offset,
-            r.has_key ? std::optional(r.key) : std::nullopt, r.value});
+            r.has_key ? std::optional(r.key) : std::nullopt, r.value,
+            r.append_time ? r.timestamp_ms * 1'000'000 + 999'999 : -1});
     }
     return {};
   }
@@ -184,7 +185,8 @@ Result<std::unique_ptr<Collector>> CollectFromKafka(const KafkaSource& source,
   for (const Topic& topic : *list) {
     std::vector<std::int64_t>& start = options.topics[topic.name];
     const auto given = topics.starts.find(topic.name);
-    if (!topic.output && given != topics.starts.end()) start = given->second;
+    if (topic.output && !topics.outputs_from_starts) continue;
+    if (given != topics.starts.end()) start = given->second;
   }
   auto collector = std::make_unique<KafkaCollector>(std::move(options), std::move(*list));
   if (Status s = collector->Open(stop); !s.ok()) return s;

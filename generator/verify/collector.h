@@ -31,6 +31,7 @@ struct CollectedRecord {
   std::int64_t offset = 0;  // a file's: the line's number, from 1
   std::optional<std::string_view> key;
   std::string_view value;
+  std::int64_t appended_ns = -1;  // UTC; when the broker wrote it, where its topic says so
   bool line = false;  // `value` is a line of an output's file: see ProducedParser::Unwrap()
 };
 
@@ -40,6 +41,7 @@ struct CollectorTopics {
   std::map<Kind, std::string> inputs;
   // Kafka: where to begin in a topic, per partition; at the beginning where nothing is said.
   std::map<std::string, std::vector<std::int64_t>> starts;
+  bool outputs_from_starts = false;  // the outputs too; otherwise all that there is of them
 };
 
 class Collector {

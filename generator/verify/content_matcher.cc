@@ -32,6 +32,8 @@ struct Item {
   bool may = false;
 
   [[nodiscard]] bool Same(const Item& other) const { return content == other.content; }
+  // Of what was forgotten, which is nothing here.
+  static Item StandIn(std::uint32_t /*number*/) { return {}; }
 };
 using Items = std::vector<Item>;
 
@@ -388,7 +390,7 @@ Comparison ContentMatcher::Judge(std::size_t topic) const {
   Comparison comparison = t.odd;
   comparison.foreign = t.foreign;
   t.sequences.Judge(
-      [&](std::uint64_t key, const Items& items) {
+      [&](std::uint64_t key, const Items& items, std::uint32_t /*forgotten*/) {
         if (!t.Judges(key)) {
           comparison.may += items.size();
           return;

@@ -5,6 +5,8 @@
 #include <charconv>
 #include <cstring>
 
+#include "generator/encode/damage.h"
+#include "generator/event/fault.h"
 #include "generator/verify/facts.h"
 
 namespace playload {
@@ -30,6 +32,12 @@ char* Put(char* o, std::string_view text) {
 template <typename Number>
 char* PutNumber(char* o, Number number) {
   return std::to_chars(o, o + kLongestNumber, number).ptr;
+}
+
+// What a pipeline makes of a valid event's line: a field too many is dropped.
+std::string Understood(const StreamEvent& event) {
+  return (event.fault & FaultMark::kUnknownField) != 0 ? WithoutUnknownField(event.value)
+                                                       : std::string(event.value);
 }
 
 std::string Head(OutputKind output, std::string_view key_head) {
@@ -86,8 +94,17 @@ bool Arrivals::AllCertain(Position first, Position last) const {
   return true;
 }
 
+bool Arrivals::LostBefore(Kind kind, Position position) const {
+  const auto k = static_cast<std::size_t>(kind);
+  return sent_[k] &&
+         std::any_of(intervals_[k].begin(), intervals_[k].end(), [position](const Interval& i) {
+           return i.first < position && i.arrival == Arrival::kNever;
+         });
+}
+
 Result<Caused> Expectation::Observe(const StreamEvent& event) {
   Caused caused;
+  if (!event.valid()) return caused;
   switch (event.kind) {
     case Kind::kPlayer: {
       const std::optional<std::uint64_t> player = players_.Number(event.key);
@@ -116,7 +133,7 @@ Result<Caused> Expectation::Observe(const StreamEvent& event) {
 }
 
 Status Expectation::Tell(const StreamEvent& event, Arrival arrival, OutputMatcher* matcher) {
-  if (arrival == Arrival::kNever) return {};
+  if (arrival == Arrival::kNever || !event.valid()) return {};
   const bool certain = arrival == Arrival::kCertain;
   if (event.kind == Kind::kPlayer) [[likely]] {
     const std::optional<std::uint64_t> player = players_.Number(event.key);
@@ -141,7 +158,7 @@ Status Expectation::Tell(const StreamEvent& event, Arrival arrival, OutputMatche
       matcher->ExpectPurchase(caused->facts, caused->outputs);
       break;
     case Caused::What::kServerAlert:
-      matcher->ExpectServerAlert(event.value, certain);
+      matcher->ExpectServerAlert(Understood(event), certain);
       break;
   }
   return {};
@@ -150,31 +167,56 @@ Status Expectation::Tell(const StreamEvent& event, Arrival arrival, OutputMatche
 void RecordTeller::Tell(const ReplayedRun& run) {
   const bool certain = arrivals_.AllCertain(run.first, run.first + run.count - 1);
   for (std::uint32_t i = 0; i < run.count; ++i) {
-    const Record& record = run.records[i];
-    const Kind kind = KindOf(record.action);
-    const Arrival arrival = certain ? Arrival::kCertain : arrivals_.Of(kind, run.first + i);
-    if (kind == Kind::kPlayer) [[likely]] {
-      if (arrival == Arrival::kNever) continue;
-      matcher_->ExpectSummary(facts_.Player(record, run.lane), arrival == Arrival::kCertain);
-    } else {
-      TellRare(run, i, arrival);
-    }
+    const Kind kind = KindOf(run.records[i].action);
+    TellOne(run, i, certain ? Arrival::kCertain : arrivals_.Of(kind, run.first + i));
+  }
+}
+
+void RecordTeller::Tell(const ReplayedRun& run, const Arrival* arrivals) {
+  for (std::uint32_t i = 0; i < run.count; ++i) TellOne(run, i, arrivals[i]);
+}
+
+inline void RecordTeller::TellOne(const ReplayedRun& run, std::uint32_t i, Arrival arrival) {
+  if (arrival == Arrival::kNever) return;
+  const Record& record = run.records[i];
+  if (record.action >= Action::kPurchase) [[unlikely]] {
+    return TellRare(run, i, arrival);
+  }
+  ExpectSummary(run, i, arrival == Arrival::kCertain);
+}
+
+inline void RecordTeller::ExpectSummary(const ReplayedRun& run, std::uint32_t i, bool certain) {
+  const std::uint64_t player = facts_.Player(run.records[i], run.lane);
+  matcher_->ExpectSummary(player, certain);
+  if (triggers_ != nullptr) {
+    triggers_->Expect({{OutputKind::kSummaries, player, 0}, run.first + i});
   }
 }
 
 void RecordTeller::TellRare(const ReplayedRun& run, std::uint32_t i, Arrival arrival) {
-  if (arrival == Arrival::kNever) return;
   const bool certain = arrival == Arrival::kCertain;
   const Record& record = run.records[i];
-  if (KindOf(record.action) == Kind::kPurchase) {
+  if (!RecordFacts::Valid(record)) return;
+  const Kind kind = KindOf(record.action);
+  if (kind == Kind::kPlayer) {
+    ExpectSummary(run, i, certain);
+  } else if (kind == Kind::kPurchase) {
     const PurchaseFacts facts = facts_.Purchase(record, run.lane);
-    if (certain) {
-      matcher_->ExpectPurchase(facts, oracle_.Purchase(facts));
-    } else {
-      matcher_->DoNotJudge(facts.user);
+    if (!certain) return matcher_->DoNotJudge(facts.user);
+    const PurchaseOutputs outputs = oracle_.Purchase(facts);
+    matcher_->ExpectPurchase(facts, outputs);
+    if (triggers_ == nullptr) return;
+    triggers_->Expect(
+        {{OutputKind::kAggregates, facts.user, outputs.transaction_count}, run.first + i});
+    if (outputs.alert != FraudAlert::kNone) {
+      triggers_->Expect(
+          {{OutputKind::kFraudAlerts, facts.user, static_cast<std::uint64_t>(outputs.alert)},
+           run.first + i});
     }
   } else if (oracle_.ServerMetric(RecordFacts::Server(record))) {
-    matcher_->ExpectServerAlert(facts_.Text(run, i).value, certain);
+    const RecordFacts::Line line = facts_.Text(run, i);
+    const OutputIdentity alert = matcher_->ExpectServerAlert(line.value, certain);
+    if (triggers_ != nullptr) triggers_->Expect({alert, run.first + i});
   }
 }
 
@@ -276,7 +318,7 @@ Status WriteExpected(const StreamWalker& walker, const Arrivals& arrivals,
       case Caused::What::kPurchase:
         return lines.Purchase(caused->facts.user, caused->outputs);
       case Caused::What::kServerAlert:
-        return lines.ServerAlert(event.key, event.value);
+        return lines.ServerAlert(event.key, Understood(event));
     }
     return true;
   });
@@ -293,7 +335,10 @@ Status WriteExpected(const Replay& replay, const Arrivals& arrivals, std::string
   ExpectedLines lines(IdForm("player", id_prefix), only, sink);
   const auto rare = [&](const ReplayedRun& run, std::uint32_t i) {
     const Record& record = run.records[i];
-    if (KindOf(record.action) == Kind::kPurchase) {
+    if (!RecordFacts::Valid(record)) return true;
+    const Kind kind = KindOf(record.action);
+    if (kind == Kind::kPlayer) return lines.Summary(facts.Player(record, run.lane));
+    if (kind == Kind::kPurchase) {
       const PurchaseFacts purchase = facts.Purchase(record, run.lane);
       return lines.Purchase(purchase.user, oracle.Purchase(purchase));
     }
@@ -306,9 +351,11 @@ Status WriteExpected(const Replay& replay, const Arrivals& arrivals, std::string
     bool going = true;
     for (std::uint32_t i = 0; i < run.count && going; ++i) {
       const Record& record = run.records[i];
-      const Kind kind = KindOf(record.action);
-      if (!certain && arrivals.Of(kind, run.first + i) == Arrival::kNever) continue;
-      going = kind == Kind::kPlayer ? lines.Summary(facts.Player(record, run.lane)) : rare(run, i);
+      if (!certain && arrivals.Of(KindOf(record.action), run.first + i) == Arrival::kNever) {
+        continue;
+      }
+      going = record.action < Action::kPurchase ? lines.Summary(facts.Player(record, run.lane))
+                                                : rare(run, i);
     }
     return going;
   });

@@ -19,6 +19,7 @@
 #include "generator/verify/output_matcher.h"
 #include "generator/verify/outputs.h"
 #include "generator/verify/replay.h"
+#include "generator/verify/trigger.h"
 #include "generator/verify/walker.h"
 
 namespace playload {
@@ -39,6 +40,8 @@ class Arrivals {
   }
   // Whether all events at these positions arrived for certain, whatever their kind.
   [[nodiscard]] bool AllCertain(Position first, Position last) const;
+  // Whether events of this kind before `position` never arrived, of a kind that was sent.
+  [[nodiscard]] bool LostBefore(Kind kind, Position position) const;
 
  private:
   struct Interval {
@@ -68,8 +71,8 @@ class Expectation {
  public:
   explicit Expectation(std::string_view id_prefix) : players_("player", id_prefix) {}
 
-  // An event that the pipeline got, in plan order. kInternal when the line is not what this
-  // program's encoder writes.
+  // An event that the pipeline got, in plan order; one that is not valid causes nothing. kInternal
+  // when the line of a valid one is not what this program's encoder writes.
   Result<Caused> Observe(const StreamEvent& event);
 
   // The same, told to the matcher, for an event that arrived, did not, or may have.
@@ -86,19 +89,25 @@ class Expectation {
 // What the events of a run cause, told to the matcher: Expectation::Tell() for records.
 class RecordTeller {
  public:
-  // All outlive it.
-  RecordTeller(const Replay& replay, const Arrivals& arrivals, OutputMatcher* matcher)
-      : facts_(replay), arrivals_(arrivals), matcher_(matcher) {}
+  // All outlive it. `triggers` may be null.
+  RecordTeller(const Replay& replay, const Arrivals& arrivals, OutputMatcher* matcher,
+               TriggerSink* triggers = nullptr)
+      : facts_(replay), arrivals_(arrivals), matcher_(matcher), triggers_(triggers) {}
 
   // In plan order.
   void Tell(const ReplayedRun& run);
+  // The same where it is known otherwise what arrived: one for each event of the run.
+  void Tell(const ReplayedRun& run, const Arrival* arrivals);
 
  private:
+  void TellOne(const ReplayedRun& run, std::uint32_t i, Arrival arrival);
+  void ExpectSummary(const ReplayedRun& run, std::uint32_t i, bool certain);
   void TellRare(const ReplayedRun& run, std::uint32_t i, Arrival arrival);
 
   RecordFacts facts_;
   const Arrivals& arrivals_;
   OutputMatcher* const matcher_;
+  TriggerSink* const triggers_;
   Oracle oracle_;
 };
 

@@ -18,7 +18,8 @@ StreamWalker WalkRun(RunSpec spec, std::vector<std::int64_t> stamps, int threads
     if (Status started = stream.Start(); !started.ok()) return started;
     while (Batch* batch = stream.Next()) {
       for (std::uint32_t i = 0; i < batch->count; ++i) {
-        if (!visit({batch->position(i), batch->events[i].kind, batch->key(i), batch->value(i)})) {
+        if (!visit({batch->position(i), batch->events[i].kind, batch->key(i), batch->value(i),
+                    batch->events[i].fault})) {
           return {};
         }
       }

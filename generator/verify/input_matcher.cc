@@ -312,7 +312,7 @@ Status InputMatcher::FillTexts(const StreamWalker& walker, const Arrivals& arriv
       FlawExample& example =
           (*comparisons)[At(w.kind)].examples[static_cast<unsigned>(w.flaw)][w.example];
       example.key = event.key;
-      example.expected = event.value;
+      example.expected = Printable(event.value);
       ++found;
     }
     return found < wanted.size();

@@ -185,6 +185,8 @@ struct AggregateItem {
   [[nodiscard]] bool Same(const AggregateItem& o) const {
     return count == o.count && total == o.total && odd == 0 && o.odd == 0;
   }
+  // No sum of amounts is that small.
+  static AggregateItem StandIn(std::uint32_t i) { return {.total = -1e300, .count = i + 1}; }
 };
 static_assert(sizeof(AggregateItem) == 16);
 
@@ -192,7 +194,13 @@ class AggregateMatcher {
  public:
   using Items = std::vector<AggregateItem>;
 
-  explicit AggregateMatcher(bool user_order) : user_order_(user_order) {}
+  AggregateMatcher(bool user_order, bool forget) : user_order_(user_order), sequences_(forget) {}
+
+  [[nodiscard]] bool NeedsRecall() { return sequences_.NeedsRecall(); }
+  void Recall(std::uint64_t user, const PurchaseOutputs& outputs) {
+    sequences_.Recall(user, {.total = user_order_ ? outputs.total_amount : 0,
+                             .count = outputs.transaction_count});
+  }
 
   void Expect(std::uint64_t user, const PurchaseOutputs& outputs) {
     sequences_.AddExpected(
@@ -224,13 +232,14 @@ class AggregateMatcher {
   template <typename Judged>
   void Judge(const IdForm& ids, Judged judged, Comparison* out) const {
     sequences_.Judge(
-        [&](std::uint64_t user, const Items& items) {
+        [&](std::uint64_t user, const Items& items, std::uint32_t forgotten) {
+          const std::size_t count = items.size() + forgotten;
           if (!judged(user)) {
-            out->may += items.size();
+            out->may += count;
             return;
           }
-          out->expected += items.size();
-          out->matched += items.size();
+          out->expected += count;
+          out->matched += count;
           if (!user_order_) JudgeLast(ids, user, out);
         },
         [&](std::uint64_t user, const Items& expected, const Items& produced) {
@@ -239,7 +248,8 @@ class AggregateMatcher {
             return;
           }
           out->expected += expected.size();
-          Differ(ids.Text(user), expected, produced, out);
+          const bool last = Differ(ids.Text(user), expected, produced, out);
+          if (!user_order_ && last) JudgeLast(ids, user, out);
         });
   }
 
@@ -263,10 +273,12 @@ class AggregateMatcher {
     return item;
   }
 
-  // A sum of n amounts in another order differs by less than n roundings.
+  // REQUIRES: the last expected count came. A sum of n amounts in another order differs by less
+  // than n roundings.
   void JudgeLast(const IdForm& ids, std::uint64_t user, Comparison* out) const {
     const Last& expected = *last_expected_.Find(user);
     const Last& got = *last_produced_.Find(user);
+    if (got.count != expected.count) return;  // one beyond the last came too: unexpected
     const double error = std::abs(expected.total) * 2.3e-16 * (expected.count + 1.0);
     if (std::abs(expected.total - got.total) <= error) return;
     --out->matched;
@@ -287,8 +299,8 @@ class AggregateMatcher {
     return Text(item.total, item.count);
   }
 
-  // `expected`: counts 1, 2, ... without a hole.
-  void Differ(const std::string& key, const Items& expected, const Items& produced,
+  // `expected`: counts 1, 2, ... without a hole. Returns whether the last of them came right.
+  bool Differ(const std::string& key, const Items& expected, const Items& produced,
               Comparison* out) const {
     enum : std::uint8_t { kOpen, kSeen, kFilled };
     std::vector<std::uint8_t> state(expected.size(), kOpen);
@@ -350,6 +362,7 @@ class AggregateMatcher {
       const bool repeat = i > 0 && surplus[i]->Same(*surplus[i - 1]);
       out->Add(repeat ? Flaw::kDuplicate : Flaw::kUnexpected, 1, example(nullptr, surplus[i]));
     }
+    return !expected.empty() && state.back() == kSeen;
   }
 
   const bool user_order_;
@@ -374,6 +387,8 @@ struct AlertItem {
   [[nodiscard]] bool Same(const AlertItem& o) const {
     return content == o.content && odd == 0 && o.odd == 0;
   }
+  // Contents are hashes: one more value among 2^64.
+  static AlertItem StandIn(std::uint32_t /*i*/) { return {.content = 1}; }
 };
 static_assert(sizeof(AlertItem) == 32);
 
@@ -381,7 +396,10 @@ class ServerAlertMatcher {
  public:
   using Items = std::vector<AlertItem>;
 
-  explicit ServerAlertMatcher(bool timestamps) : timestamps_(timestamps) {}
+  ServerAlertMatcher(bool timestamps, bool forget) : timestamps_(timestamps), sequences_(forget) {}
+
+  [[nodiscard]] bool NeedsRecall() { return sequences_.NeedsRecall(); }
+  void Recall(const ProducedRecord& record) { sequences_.Recall(record.number, Item(record)); }
 
   void Expect(const ProducedRecord& record, bool certain) {
     AlertItem item = Item(record);
@@ -406,7 +424,9 @@ class ServerAlertMatcher {
 
   void Judge(const IdForm& ids, Comparison* out) const {
     sequences_.Judge(
-        [&](std::uint64_t /*server*/, const Items& items) {
+        [&](std::uint64_t /*server*/, const Items& items, std::uint32_t forgotten) {
+          out->matched += forgotten;
+          out->expected += forgotten;
           for (const AlertItem& item : items) {
             ++(item.may ? out->may : out->matched);
             out->expected += item.may ? 0 : 1;
@@ -556,7 +576,8 @@ class ServerAlertMatcher {
 
 class FraudMatcher {
  public:
-  explicit FraudMatcher(bool user_order) : user_order_(user_order) {}
+  FraudMatcher(bool user_order, Delivery delivery)
+      : user_order_(user_order), repeats_(delivery == Delivery::kAtLeastOnce) {}
 
   void Expect(const PurchaseFacts& facts, FraudAlert alert) {
     State& s = users_[facts.user];
@@ -658,10 +679,19 @@ class FraudMatcher {
     return s.count > kMostTransactions ? s.count - kMostTransactions : 0;
   }
 
-  // Certain alerts that nothing has come for, an odd one counting for any.
-  static std::uint64_t Missing(const State& s) {
+  // Certain alerts that nothing has come for, an odd one counting for any; and one with the other
+  // reason too, unless it may be a repeat.
+  [[nodiscard]] std::uint64_t Missing(const State& s) const {
     if (s.not_judged) return 0;
-    const std::uint64_t expected = std::uint64_t{s.multi} + Frequent(s);
+    const std::uint32_t frequent = Frequent(s);
+    const std::uint64_t expected = std::uint64_t{s.multi} + frequent;
+    if (repeats_) {
+      const std::uint64_t matched = std::uint64_t{std::min<std::uint32_t>(s.multi, s.came_multi)} +
+                                    std::min(frequent, s.came_frequent);
+      const std::uint64_t others = std::uint64_t{s.odd} + (s.multi == 0 ? s.came_multi : 0) +
+                                   (frequent == 0 ? s.came_frequent : 0);
+      return expected - matched > others ? expected - matched - others : 0;
+    }
     const std::uint64_t came = std::uint64_t{s.came_multi} + s.came_frequent + s.odd;
     return expected > came ? expected - came : 0;
   }
@@ -760,22 +790,26 @@ class FraudMatcher {
       wrong = std::min(s.late_multi - surplus_multi, matched_multi);
       matched -= wrong;
     }
-    // An alert with another reason stands for the missing one.
-    const auto stand_in = [&](std::uint32_t available) {
-      const std::uint32_t taken = std::min(missing, available);
+    // An alert with another reason stands for the missing one, unless it may be a repeat: the user
+    // may have alerts for this reason, and repeats are allowed.
+    const auto stand_in = [&](std::uint32_t available, bool repeat = false) {
+      const std::uint32_t taken = repeat ? 0 : std::min(missing, available);
       missing -= taken;
       wrong += taken;
       return available - taken;
     };
     const std::uint32_t surplus_odd = stand_in(s.odd);
-    surplus_multi = stand_in(surplus_multi);
+    surplus_multi = stand_in(surplus_multi, repeats_ && most_multi > 0);
     const std::uint32_t all_frequent = surplus_frequent;
-    surplus_frequent = stand_in(surplus_frequent);
+    surplus_frequent = stand_in(surplus_frequent, repeats_ && frequent > 0);
     const std::uint32_t stood_in = all_frequent - surplus_frequent;
     const std::uint32_t early = habits.early > stood_in ? habits.early - stood_in : 0;
 
+    // Who may have an alert may have it again where that is allowed; who must have none has no
+    // repeats.
+    const std::uint32_t repeatable = repeats_ ? most_multi : multi;
     std::uint32_t unexpected = surplus_odd;
-    unexpected += multi == 0 || habits.stray_multi ? surplus_multi : 0;
+    unexpected += repeatable == 0 || habits.stray_multi ? surplus_multi : 0;
     unexpected += frequent == 0 ? surplus_frequent : std::min(surplus_frequent, early);
     const std::uint32_t surplus = surplus_odd + surplus_multi + surplus_frequent;
 
@@ -787,6 +821,7 @@ class FraudMatcher {
   }
 
   const bool user_order_;
+  const bool repeats_;  // allowed by the delivery
   NumberMap<State> users_;
   NumberMap<Count> by_currency_;   // without user_order only; key: user * 32 + currency
   std::uint64_t outstanding_ = 0;  // with user_order only
@@ -800,11 +835,13 @@ struct OutputMatcher::Impl {
   explicit Impl(const Options& options)
       : own(options.own),
         parser(options.id_prefix, options.timestamps),
-        aggregates(options.user_order),
-        alerts(options.timestamps),
-        fraud(options.user_order) {
+        aggregates(options.user_order, options.forget),
+        alerts(options.timestamps, options.forget),
+        fraud(options.user_order, options.delivery) {
     for (int i = 0; i < kOutputKinds; ++i) {
-      found[static_cast<unsigned>(i)].name = kOutputNames[i];
+      Comparison& comparison = found[static_cast<unsigned>(i)];
+      comparison.name = kOutputNames[i];
+      comparison.delivery = options.delivery;
     }
   }
 
@@ -820,6 +857,7 @@ struct OutputMatcher::Impl {
   AggregateMatcher aggregates;
   ServerAlertMatcher alerts;
   FraudMatcher fraud;
+  bool recalls = false;  // what is expected was told before
   // Foreign and unreadable records, which are judged when they come.
   std::array<Comparison, kOutputKinds> found;
 };
@@ -827,24 +865,39 @@ struct OutputMatcher::Impl {
 OutputMatcher::OutputMatcher(const Options& options) : impl_(std::make_unique<Impl>(options)) {}
 OutputMatcher::~OutputMatcher() = default;
 
+bool OutputMatcher::NeedsRecall() {
+  const bool aggregates = impl_->aggregates.NeedsRecall();
+  return impl_->alerts.NeedsRecall() || aggregates;
+}
+
+void OutputMatcher::Recall(bool begin) { impl_->recalls = begin; }
+
 void OutputMatcher::ExpectSummary(std::uint64_t player, bool certain) {
+  if (impl_->recalls) return;
   impl_->summaries.Expect(player, certain);
 }
 
 void OutputMatcher::ExpectPurchase(const PurchaseFacts& facts, const PurchaseOutputs& outputs) {
+  if (impl_->recalls) return impl_->aggregates.Recall(facts.user, outputs);
   impl_->aggregates.Expect(facts.user, outputs);
   impl_->fraud.Expect(facts, outputs.alert);
 }
 
-void OutputMatcher::ExpectServerAlert(std::string_view alert, bool certain) {
+OutputIdentity OutputMatcher::ExpectServerAlert(std::string_view alert, bool certain) {
   ProducedRecord record;
   if (!impl_->parser.regular().Read(OutputKind::kServerAlerts, std::nullopt, alert, &record)) {
     record = impl_->parser.ParseAny(OutputKind::kServerAlerts, std::nullopt, alert);
   }
-  impl_->alerts.Expect(record, certain);
+  if (impl_->recalls) {
+    impl_->alerts.Recall(record);
+  } else {
+    impl_->alerts.Expect(record, certain);
+  }
+  return {OutputKind::kServerAlerts, record.number, record.content};
 }
 
 void OutputMatcher::DoNotJudge(std::uint64_t user) {
+  if (impl_->recalls) return;
   impl_->aggregates.DoNotJudge(user);
   impl_->fraud.DoNotJudge(user);
 }

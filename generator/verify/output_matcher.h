@@ -10,9 +10,13 @@
 // An id that is not one of this run is unexpected, or foreign when a run with another prefix, or
 // another shard of this one, would write it.
 //
+// With `forget`, of the aggregates and server alerts those that matched are only counted; a verdict
+// on keys whose sides differ takes them again: Recall().
+//
 // Memory: 21 to 43 bytes a player, half as much again while their table grows; 200 bytes a user who
 // buys, 16 bytes (32 at most, for room to grow) for each purchase event and 32 (64) for each server
-// alert; twice that for what does not match. Threads: one thread at a time.
+// alert (with `forget`: of those that are outstanding); twice that for what does not match.
+// Threads: one thread at a time.
 
 #pragma once
 
@@ -25,6 +29,7 @@
 #include "generator/oracle/oracle.h"
 #include "generator/verify/outputs.h"
 #include "generator/verify/produced.h"
+#include "generator/verify/trigger.h"
 #include "generator/verify/verdict.h"
 
 namespace playload {
@@ -41,6 +46,10 @@ class OutputMatcher {
     OwnNumber own;
     // Whether the events' timestamps are known: polled events carry the instant of their request.
     bool timestamps = true;
+    // Forget aggregates and server alerts that matched: see Recall().
+    bool forget = false;
+    // What the pipeline promises: under at-least-once, exact repeats of outputs are MAY.
+    Delivery delivery = Delivery::kExactlyOnce;
   };
 
   explicit OutputMatcher(const Options& options);
@@ -52,11 +61,17 @@ class OutputMatcher {
   // have arrived.
   void ExpectSummary(std::uint64_t player, bool certain);
   void ExpectPurchase(const PurchaseFacts& facts, const PurchaseOutputs& outputs);
-  // `alert`: the metric's line.
-  void ExpectServerAlert(std::string_view alert, bool certain);
+  // `alert`: the metric's line. Returns what tells the alert from others.
+  OutputIdentity ExpectServerAlert(std::string_view alert, bool certain);
   // Whether an event of this user arrived is not known, so what comes of its purchases is not
   // judged.
   void DoNotJudge(std::uint64_t user);
+
+  // With `forget`, before Judge(): whether there are differences that can only be named with what
+  // was forgotten. Then the expected side is told once more from its beginning, between
+  // Recall(true) and Recall(false).
+  [[nodiscard]] bool NeedsRecall();
+  void Recall(bool begin);
 
   // The produced side. `source`: a number for what keeps the records' order (a partition, a file).
   void AddProduced(OutputKind output, std::int32_t source, std::optional<std::string_view> key,

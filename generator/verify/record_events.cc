@@ -2,6 +2,7 @@
 
 #include "generator/encode/dataflow.h"
 #include "generator/event/catalog.h"
+#include "generator/event/fault.h"
 #include "generator/stream/stream.h"
 
 namespace playload {
@@ -115,18 +116,28 @@ void RecordEvents::Read(const ReplayedRun& run, std::uint32_t i, std::uint32_t n
   run_ = &run;
   index_ = i;
   has_line_ = false;
-  const Record& record = run.records[i];
+  const Record record = PlainOf(run.records[i]);
   kind_ = KindOf(record.action);
   facts->kind = kind_;
-  facts->time_ns = needs_time ? Time() : EventFacts::kNoTime;
+  facts->time_ns = needs_time ? Arrival() : EventFacts::kNoTime;
   if (Needs(needs, 0)) facts->values[0] = names_[static_cast<unsigned>(kind_)];
   switch (kind_) {
     case Kind::kPlayer:
-      return ReadPlayer(record, needs, facts);
+      ReadPlayer(record, needs, facts);
+      break;
     case Kind::kPurchase:
-      return ReadPurchase(record, needs, facts);
+      ReadPurchase(record, needs, facts);
+      break;
     case Kind::kServer:
-      return ReadServer(record, needs, facts);
+      ReadServer(record, needs, facts);
+      break;
+  }
+  if (!IsFaulty(run.records[i])) return;
+  // What a repetition and a delay make otherwise than the record's place says.
+  if (kind_ == Kind::kPurchase) facts->values[kTransactionId] = FromLine(kTransactionId);
+  if (needs_time) {
+    constexpr std::size_t kTimes[] = {kPTime, kTTime, kSTime};
+    facts->time_ns = EventInstant(TextInLine(kTimes[static_cast<unsigned>(kind_)]));
   }
 }
 
@@ -181,7 +192,7 @@ void RecordEvents::ReadServer(const Record& record, std::uint32_t needs, EventFa
   if (Needs(needs, kSTime)) values[kSTime] = FromLine(kSTime);
 }
 
-std::int64_t RecordEvents::Time() const {
+std::int64_t RecordEvents::Arrival() const {
   const RunSpec& spec = tables_.spec;
   const std::int64_t instant =
       spec.rate_max ? run_->stamp_ns : spec.start_ns + tables_.plan.PlannedAt(run_->first + index_);

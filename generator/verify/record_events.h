@@ -47,16 +47,18 @@ class RecordEvents : public EventTexts {
   // Both outlive it.
   RecordEvents(const Replay& replay, RecordSymbols* symbols);
 
-  // Event `i` of a run as facts; `run` must live until its texts were asked for.
+  // Event `i` of a run as facts; `run` must live until its texts were asked for. REQUIRES: it is
+  // valid (RecordFacts::Valid()).
   void Read(const ReplayedRun& run, std::uint32_t i, std::uint32_t needs, bool needs_time,
             EventFacts* facts);
 
   void AppendText(std::size_t field, std::string* out) override;
   void AppendEvent(std::string* out) override;
 
-  // Of the latest event: its line, and the instant that its timestamp says.
+  // Of the latest event: its line, and the instant at which it was planned, as exact as timestamps
+  // are.
   [[nodiscard]] std::string_view Line();
-  [[nodiscard]] std::int64_t Time() const;
+  [[nodiscard]] std::int64_t Arrival() const;
 
  private:
   void ReadPlayer(const Record& record, std::uint32_t needs, EventFacts* facts);

@@ -5,6 +5,7 @@
 
 #include "generator/encode/dataflow.h"
 #include "generator/event/catalog.h"
+#include "generator/event/fault.h"
 #include "generator/stream/stream.h"
 
 namespace playload {
@@ -30,11 +31,11 @@ Replay::Replay(RunSpec spec, std::vector<std::int64_t> stamps,
       threads_(threads) {}
 
 Status Replay::Walk(const Visitor& visit) const {
-  if (!polled_) return WalkAll(visit);
+  if (!polled_) return WalkFrom({}, visit);
   std::array<std::uint64_t, kKinds> left = *polled_;
   std::uint64_t all = left[0] + left[1] + left[2];
   if (all == 0) return {};
-  return WalkAll([&](const ReplayedRun& run) {
+  return WalkFrom({}, [&](const ReplayedRun& run) {
     for (std::uint32_t i = 0; i < run.count; ++i) {
       std::uint64_t& of_kind = left[static_cast<std::size_t>(KindOf(run.records[i].action))];
       if (of_kind == 0) continue;
@@ -47,23 +48,25 @@ Status Replay::Walk(const Visitor& visit) const {
   });
 }
 
-Status Replay::WalkAll(const Visitor& visit) const {
+Status Replay::WalkFrom(const std::function<std::uint64_t(Lanes*)>& begin,
+                        const Visitor& visit) const {
   StampLog log(stamps_);
   StreamOptions options;
   options.threads = threads_;
   options.records = true;
+  options.begin = begin;
   options.stamps = tables_->spec.rate_max ? &log : nullptr;
   Stream stream(tables_->spec, options);
   if (Status started = stream.Start(); !started.ok()) return started;
   while (Batch* batch = stream.Next()) {
-    std::uint32_t begin = 0;
+    std::uint32_t at = 0;
     for (const Position first : batch->runs) {
-      const std::uint32_t count = std::min(kRunLength, batch->count - begin);
-      if (!visit({&batch->records[begin], count, first / kRunLength % tables_->model.lanes(), first,
+      const std::uint32_t count = std::min(kRunLength, batch->count - at);
+      if (!visit({&batch->records[at], count, first / kRunLength % tables_->model.lanes(), first,
                   batch->stamp_ns})) {
         return {};
       }
-      begin += count;
+      at += count;
     }
     stream.Recycle(batch);
   }
@@ -90,13 +93,22 @@ PurchaseFacts RecordFacts::Purchase(const Record& record, std::uint64_t lane) co
 }
 
 RecordFacts::Line RecordFacts::Text(const ReplayedRun& run, std::uint32_t i) {
+  return Encode(run, i, WithoutCorruption(run.records[i]));
+}
+
+std::string_view RecordFacts::Sent(const ReplayedRun& run, std::uint32_t i) {
+  return Encode(run, i, run.records[i]).value;
+}
+
+RecordFacts::Line RecordFacts::Encode(const ReplayedRun& run, std::uint32_t i,
+                                      const Record& record) {
   if (tables_.spec.rate_max) time_.Fix(run.stamp_ns);
   EventRef ref{};
   DataflowEncoder::Output out{};
   out.begin.fill(line_.data());
   out.end.fill(line_.data());
   out.events = &ref;
-  tables_.encoder.EncodeRun(run.records + i, 1, run.lane, run.first + i, time_, false, &out);
+  tables_.encoder.EncodeRun(&record, 1, run.lane, run.first + i, time_, false, &out);
   return {{line_.data() + ref.key_begin, ref.key_length},
           {line_.data(), static_cast<std::size_t>(ref.length) - 1}};
 }

@@ -16,12 +16,15 @@
 #include <vector>
 
 #include "generator/base/status.h"
+#include "generator/event/fault.h"
 #include "generator/oracle/oracle.h"
 #include "generator/pace/timestamps.h"
 #include "generator/stream/spec.h"
 #include "generator/stream/tables.h"
 
 namespace playload {
+
+class Lanes;
 
 // Consecutive events of one lane.
 struct ReplayedRun {
@@ -43,22 +46,31 @@ class Replay {
 
   // From the first event; every time the same ones.
   Status Walk(const Visitor& visit) const;
+  // From the batch on that `begin` brings the lanes to, as of StreamOptions. REQUIRES: !polled().
+  Status WalkFrom(const std::function<std::uint64_t(Lanes*)>& begin, const Visitor& visit) const;
 
   [[nodiscard]] const StreamTables& tables() const { return *tables_; }
+  [[nodiscard]] const std::vector<std::int64_t>& stamps() const { return stamps_; }
+  [[nodiscard]] bool polled() const { return polled_.has_value(); }
+  [[nodiscard]] int threads() const { return threads_; }
 
  private:
-  Status WalkAll(const Visitor& visit) const;
-
   std::unique_ptr<const StreamTables> tables_;
   const std::vector<std::int64_t> stamps_;
   const std::optional<std::array<std::uint64_t, kKinds>> polled_;
   const int threads_;
 };
 
-// What the encoder says of a record, as numbers; facts.h reads the same from the line.
+// What the encoder says of a record, as numbers; facts.h reads the same from the line. Of events
+// that are valid; those that are not say nothing.
 class RecordFacts {
  public:
   explicit RecordFacts(const Replay& replay);
+
+  // Whether a pipeline can make anything of the event.
+  [[nodiscard]] static bool Valid(const Record& record) {
+    return !IsFaulty(record) || FaultOf(record).valid();
+  }
 
   // The numbers of a lane's entities are this plus what PlayerNumber() says.
   [[nodiscard]] std::uint64_t Player(const Record& record, std::uint64_t lane) const {
@@ -73,10 +85,15 @@ class RecordFacts {
     std::string_view key;
     std::string_view value;
   };
-  // Event `i` of a run in full; lives until the next call. For the few that it is needed of.
+  // Event `i` of a run in full, as it is where nothing has damaged it; lives until the next call.
+  // For the few that it is needed of.
   [[nodiscard]] Line Text(const ReplayedRun& run, std::uint32_t i);
+  // The value as it was sent; lives until the next call.
+  [[nodiscard]] std::string_view Sent(const ReplayedRun& run, std::uint32_t i);
 
  private:
+  Line Encode(const ReplayedRun& run, std::uint32_t i, const Record& record);
+
   const StreamTables& tables_;
   TimestampCursor time_;
   std::vector<char> line_;

@@ -16,7 +16,7 @@
 #include "generator/verify/collector.h"
 #include "generator/verify/content_matcher.h"
 #include "generator/verify/finished_run.h"
-#include "generator/verify/history.h"
+#include "generator/verify/history_lines.h"
 #include "generator/verify/record_events.h"
 
 namespace playload {
@@ -147,7 +147,7 @@ class RulesOverRun {
         const Kind kind = KindOf(of_lane.records[i].action);
         if (compiled_.needs(kind) == 0) continue;  // every rule needs its key
         const Arrival arrival = run_.arrivals.Of(kind, of_lane.first + i);
-        if (arrival == Arrival::kNever) continue;
+        if (arrival == Arrival::kNever || !RecordFacts::Valid(of_lane.records[i])) continue;
         EventFacts facts;
         events_.Read(of_lane, i, compiled_.needs(kind), compiled_.needs_time(kind), &facts);
         const std::span<const RuleOutput> outputs =

@@ -2,13 +2,20 @@
 // are told in any interleaving. As long as both sides say the same, each item is kept once; a key
 // whose sides differ gets two lists of its own and is judged at the end, by its owner.
 //
-// Item: a trivially copyable value with `bool Same(const Item&) const` and a member `bool may`, set
-// on expected items that need not come.
+// Where it forgets, what both sides agree on is only counted: memory is that of what is
+// outstanding. To judge a key whose sides differ it takes all that went before, so the expected
+// side is then told once more, as Recall(); until that was done, the forgotten items are stood in
+// for, each of which is the same on both sides and like no other.
+//
+// Item: a trivially copyable value with `bool Same(const Item&) const`, a member `bool may`, set on
+// expected items that need not come, and `static Item StandIn(std::uint32_t i)` for the i-th one
+// from 0.
 // Memory: sizeof(Item), rounded up to a power of two of items per key, and about 50 bytes a key.
 // Threads: a value type.
 
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <memory>
@@ -48,6 +55,14 @@ class ArrayPool {
     Slot(array->begin + array->size++) = item;
   }
 
+  // The first `n` of more items than that.
+  void DropFront(Array* array, std::uint32_t n) {
+    for (std::uint32_t i = n; i < array->size; ++i) {
+      Slot(array->begin + i - n) = Slot(array->begin + i);
+    }
+    array->size -= n;
+  }
+
   void Release(Array* array) {
     if (array->size > 0) free_[array->room_log2].push_back(array->begin);
     *array = {};
@@ -83,8 +98,11 @@ class SequenceMatcher {
  public:
   using Items = std::vector<Item>;
 
+  explicit SequenceMatcher(bool forget = false) : forget_(forget) {}
+
   void AddExpected(std::uint64_t key, const Item& item) {
     Key& k = keys_[key];
+    if (item.may) k.keeps = true;
     if (k.apart != 0) {
       apart_[k.apart - 1].expected.push_back(item);
     } else if (k.produced_ahead && k.agreed < k.items.size) {
@@ -92,6 +110,7 @@ class SequenceMatcher {
       if (next.Same(item)) {
         next.may = item.may;
         ++k.agreed;
+        Forget(&k);
       } else {
         Part(key, &k);
         apart_.back().expected.push_back(item);
@@ -112,6 +131,7 @@ class SequenceMatcher {
       if (next.Same(item)) {
         waiting_ -= next.may ? 0 : 1;
         ++k.agreed;
+        Forget(&k);
       } else {
         Part(key, &k);
         apart_.back().produced.push_back(item);
@@ -128,19 +148,49 @@ class SequenceMatcher {
     if (k.apart == 0) Part(key, &k);
   }
 
+  // Whether there are keys whose sides differ and whose first items are forgotten. More may still
+  // be told afterwards.
+  [[nodiscard]] bool NeedsRecall() {
+    // What came beyond what is expected may be a repeat.
+    for (const std::uint64_t key : keys_.SortedKeys([](const Key& k) {
+           return k.forgotten > 0 && k.produced_ahead && k.agreed < k.items.size;
+         })) {
+      Part(key);
+    }
+    return std::any_of(apart_.begin(), apart_.end(),
+                       [](const Apart& a) { return a.recalled.size() < a.forgotten; });
+  }
+
+  // An expected item as it was told, from the first one of the key on.
+  void Recall(std::uint64_t key, const Item& item) {
+    const Key* const k = keys_.Find(key);
+    if (k == nullptr || k->apart == 0) return;
+    Apart& lists = apart_[k->apart - 1];
+    if (lists.recalled.size() < lists.forgotten) lists.recalled.push_back(item);
+  }
+
   // How many certain expected items have nothing yet; `missing(key, expected, produced)` counts
   // them for a key whose sides differ.
   template <typename Missing>
   [[nodiscard]] std::uint64_t Outstanding(Missing missing) const {
     std::uint64_t count = waiting_;
+    Items expected;
+    Items produced;
     for (std::size_t i = 0; i < apart_.size() && count == 0; ++i) {
-      count += missing(apart_[i].key, apart_[i].expected, apart_[i].produced);
+      const Apart& lists = apart_[i];
+      if (lists.forgotten == 0) {
+        count += missing(lists.key, lists.expected, lists.produced);
+      } else {
+        Fill(lists, &expected, &produced);
+        count += missing(lists.key, expected, produced);
+      }
     }
     return count;
   }
 
-  // Calls, by ascending key: agreed(key, items) for keys whose sides say the same, and
-  // differ(key, expected, produced) for the others.
+  // Calls, by ascending key: agreed(key, items, forgotten) for keys whose sides say the same, all
+  // of which are certain among so many forgotten ones, and differ(key, expected, produced) for the
+  // others.
   template <typename Agreed, typename Differ>
   void Judge(Agreed agreed, Differ differ) const {
     Items expected;
@@ -148,17 +198,27 @@ class SequenceMatcher {
     for (const std::uint64_t key : keys_.SortedKeys([](const Key&) { return true; })) {
       const Key& k = *keys_.Find(key);
       if (k.apart != 0) {
-        differ(key, apart_[k.apart - 1].expected, apart_[k.apart - 1].produced);
+        const Apart& lists = apart_[k.apart - 1];
+        if (lists.forgotten == 0) {
+          differ(key, lists.expected, lists.produced);
+        } else {
+          Fill(lists, &expected, &produced);
+          differ(key, expected, produced);
+        }
         continue;
       }
       expected.clear();
       produced.clear();
+      if (k.agreed < k.items.size) {
+        StandIn(k.forgotten, &expected);
+        StandIn(k.forgotten, &produced);
+      }
       for (std::uint32_t i = 0; i < k.items.size; ++i) {
         if (i < k.agreed || !k.produced_ahead) expected.push_back(pool_.At(k.items, i));
         if (i < k.agreed || k.produced_ahead) produced.push_back(pool_.At(k.items, i));
       }
       if (k.agreed == k.items.size) {
-        agreed(key, expected);
+        agreed(key, expected, k.forgotten);
       } else {
         differ(key, expected, produced);
       }
@@ -169,17 +229,54 @@ class SequenceMatcher {
   struct Key {
     typename ArrayPool<Item>::Array items;  // agreed ones, then those of the side that is ahead
     std::uint32_t agreed = 0;
-    std::uint32_t apart = 0;  // 1 + index into apart_; 0: the sides do not differ so far
+    std::uint32_t apart = 0;      // 1 + index into apart_; 0: the sides do not differ so far
+    std::uint32_t forgotten = 0;  // agreed on before `items`
     bool produced_ahead = false;
+    bool keeps = false;  // forgets no more: some items need not come
   };
+  static_assert(sizeof(Key) == 32);
   struct Apart {
     std::uint64_t key;
     Items expected;
     Items produced;
+    std::uint32_t forgotten;  // before both
+    Items recalled;           // of them
   };
+  // So many agreed items are forgotten at once where others wait behind them.
+  static constexpr std::uint32_t kForgetAtOnce = 16;
+
+  void Forget(Key* k) {
+    if (!forget_ || k->keeps) return;
+    if (k->agreed == k->items.size) {
+      pool_.Release(&k->items);
+      k->produced_ahead = false;
+    } else if (k->agreed >= kForgetAtOnce && k->agreed >= k->items.size / 2) {
+      pool_.DropFront(&k->items, k->agreed);
+    } else {
+      return;
+    }
+    k->forgotten += k->agreed;
+    k->agreed = 0;
+  }
+
+  static void StandIn(std::uint32_t forgotten, Items* items) {
+    for (auto i = static_cast<std::uint32_t>(items->size()); i < forgotten; ++i) {
+      items->push_back(Item::StandIn(i));
+    }
+  }
+
+  // Both lists with all that is before them.
+  static void Fill(const Apart& lists, Items* expected, Items* produced) {
+    *expected = lists.recalled;
+    StandIn(lists.forgotten, expected);
+    *produced = *expected;
+    expected->insert(expected->end(), lists.expected.begin(), lists.expected.end());
+    produced->insert(produced->end(), lists.produced.begin(), lists.produced.end());
+  }
 
   void Part(std::uint64_t key, Key* k) {
-    Apart lists{.key = key, .expected = {}, .produced = {}};
+    Apart lists{
+        .key = key, .expected = {}, .produced = {}, .forgotten = k->forgotten, .recalled = {}};
     for (std::uint32_t i = 0; i < k->items.size; ++i) {
       const Item& item = pool_.At(k->items, i);
       if (i < k->agreed || !k->produced_ahead) lists.expected.push_back(item);
@@ -191,6 +288,7 @@ class SequenceMatcher {
     k->apart = static_cast<std::uint32_t>(apart_.size());
   }
 
+  const bool forget_;
   NumberMap<Key> keys_;
   ArrayPool<Item> pool_;
   std::vector<Apart> apart_;

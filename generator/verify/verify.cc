@@ -4,9 +4,9 @@
 
 #include <algorithm>
 #include <memory>
-#include <set>
 #include <utility>
 
+#include "generator/base/system.h"
 #include "generator/base/text.h"
 #include "generator/pace/plan.h"
 #include "generator/rules/load.h"
@@ -17,10 +17,14 @@
 #include "generator/verify/collector.h"
 #include "generator/verify/expectation.h"
 #include "generator/verify/expected.h"
-#include "generator/verify/facts.h"
+#include "generator/verify/fault_lines.h"
 #include "generator/verify/finished_run.h"
 #include "generator/verify/history.h"
 #include "generator/verify/input_matcher.h"
+#include "generator/verify/judge_thresholds.h"
+#include "generator/verify/latency.h"
+#include "generator/verify/live.h"
+#include "generator/verify/locate.h"
 #include "generator/verify/output_matcher.h"
 #include "generator/verify/rules_verify.h"
 
@@ -35,6 +39,9 @@ constexpr const char* kPolled = "polled";
 constexpr const char* kInputNames[kKinds] = {"player-events", "purchase-events", "server-metrics"};
 // Once everything expected is there: for what comes beyond it.
 constexpr milliseconds kGrace{1'000};
+// The timeout of a run that was interrupted.
+constexpr milliseconds kInterruptedTimeout{3'000};
+constexpr const char* kNotMeasured = "not measured; --latency does that";
 // Between two looks at the manifest of a run that goes on.
 constexpr milliseconds kLook{500};
 // Between two lines about what is waited for.
@@ -223,83 +230,30 @@ void AddRunNotes(const std::string& run_dir, const FedBy& fed_by, const Finished
 
 namespace {
 
-// The users' purchases, with what the oracle says of each, for the examples of a report.
-class Histories {
- public:
-  void Want(const Comparison& comparison) {
-    for (const auto& examples : comparison.examples) {
-      for (const FlawExample& example : examples) wanted_[comparison.name].insert(example.key);
-    }
+HistoryTopics TopicsOf(const ManifestDestination& destination) {
+  HistoryTopics topics;
+  topics.names = destination.topics;
+  for (std::size_t k = 0; k < kKinds; ++k) {
+    const auto offsets = destination.start_offsets.find(topics.names[k]);
+    if (offsets == destination.start_offsets.end()) continue;
+    topics.partitions[k] = static_cast<std::uint32_t>(offsets->second.size());
   }
-  [[nodiscard]] bool empty() const { return wanted_.empty(); }
+  return topics;
+}
 
-  Status Gather(const FinishedRun& run) {
-    Expectation expectation(run.spec.id_prefix);
-    std::set<std::string, std::less<>> users;
-    std::set<std::string, std::less<>> players;
-    for (const auto& [name, keys] : wanted_) {
-      if (name == kOutputNames[static_cast<unsigned>(OutputKind::kSummaries)]) {
-        players.insert(keys.begin(), keys.end());
-      } else {
-        users.insert(keys.begin(), keys.end());
-      }
-    }
-    return run.walker([&](const StreamEvent& event) {
-      if (event.kind == Kind::kPlayer) {
-        if (players.find(event.key) != players.end()) AddPlayerEvent(event, run.arrivals);
-      } else if (event.kind == Kind::kPurchase) {
-        AddPurchase(event, run.arrivals.Of(event), users, &expectation);
-      }
-      return true;
-    });
+// Where the input topics of a run are to be read.
+LocateSource LocateSourceFor(const ManifestDestination& destination, std::string brokers,
+                             const KafkaSettings& settings, milliseconds connect_timeout,
+                             const std::map<std::string, std::string>& renamed) {
+  LocateSource source{{std::move(brokers), settings, connect_timeout, connect_timeout},
+                      destination.topics,
+                      destination.start_offsets};
+  for (std::size_t k = 0; k < kKinds; ++k) {
+    const auto other = renamed.find(kInputNames[k]);
+    if (other != renamed.end()) source.topics[k] = other->second;
   }
-
-  [[nodiscard]] std::vector<std::string> Lines(const std::string& name,
-                                               const std::string& key) const {
-    const bool summaries = name == kOutputNames[static_cast<unsigned>(OutputKind::kSummaries)];
-    const auto& of_all = summaries ? players_ : purchases_;
-    const auto wanted = wanted_.find(name);
-    const auto found = of_all.find(key);
-    if (wanted == wanted_.end() || wanted->second.count(key) == 0 || found == of_all.end()) {
-      return {};
-    }
-    return found->second.Lines();
-  }
-
- private:
-  void AddPlayerEvent(const StreamEvent& event, const Arrivals& arrivals) {
-    players_[std::string(event.key)].Add("event " + std::to_string(event.position) + " " +
-                                         std::string(event.value) +
-                                         ArrivalText(arrivals.Of(event)));
-  }
-
-  void AddPurchase(const StreamEvent& event, Arrival arrival,
-                   const std::set<std::string, std::less<>>& users, Expectation* expectation) {
-    const std::optional<PurchaseLine> line = ReadPurchaseLine(event.value, expectation->players());
-    if (!line) return;
-    const std::string user = expectation->players().Text(line->facts.user);
-    if (users.find(user) == users.end()) return;
-    std::string text = "event " + std::to_string(event.position) + " " + std::string(line->time) +
-                       " " + std::string(line->type) + " " + std::string(line->currency) + " " +
-                       std::string(line->amount) + ArrivalText(arrival);
-    if (arrival != Arrival::kNever) {
-      const Result<Caused> caused = expectation->Observe(event);
-      if (caused) text += Answer(caused->outputs);
-    }
-    purchases_[user].Add(std::move(text));
-  }
-
-  static std::string Answer(const PurchaseOutputs& outputs) {
-    std::string text = " -> transaction " + std::to_string(outputs.transaction_count);
-    if (outputs.alert == FraudAlert::kFrequent) text += std::string(", ") + kReasonFrequent;
-    if (outputs.alert == FraudAlert::kMulti) text += std::string(", ") + kReasonMulti;
-    return text;
-  }
-
-  std::map<std::string, std::set<std::string>> wanted_;  // by output name
-  std::map<std::string, HistoryLines> players_;
-  std::map<std::string, HistoryLines> purchases_;
-};
+  return source;
+}
 
 class Verifier {
  public:
@@ -307,8 +261,9 @@ class Verifier {
       : options_(options), stop_(stop) {}
 
   Result<Verification> Do() {
-    for (const auto step : {&Verifier::Load, &Verifier::OpenCollector, &Verifier::WaitForRun,
-                            &Verifier::TellExpected, &Verifier::WaitForRest}) {
+    for (const auto step :
+         {&Verifier::Load, &Verifier::OpenCollector, &Verifier::MakeMeter, &Verifier::WaitForRun,
+          &Verifier::TellExpected, &Verifier::WaitForRest, &Verifier::RecallForgotten}) {
       if (Status s = (this->*step)(); !s.ok()) return s;
     }
     return Judge();
@@ -351,6 +306,10 @@ class Verifier {
     };
     CollectorTopics topics;
     topics.starts = destination.start_offsets;
+    if (options_.live != nullptr) {
+      topics.outputs_from_starts = true;
+      if (options_.live->output_starts) topics.starts = *options_.live->output_starts;
+    }
     for (const OutputKind output : outputs_) {
       const char* const name = kOutputNames[static_cast<unsigned>(output)];
       topics.outputs[output] = renamed(name, name);
@@ -366,8 +325,9 @@ class Verifier {
     const OwnNumber own = OwnNumbersOf(manifest_.spec);
     // Polled events carry the instant of their request, but under the virtual clock.
     const bool timestamps = !fed_by_.polled || manifest_.spec.clock == Clock::kVirtual;
-    outputs_matcher_ = std::make_unique<OutputMatcher>(OutputMatcher::Options{
-        manifest_.spec.id_prefix, !manifest_.spec.scenario.compat, own, timestamps});
+    outputs_matcher_ = std::make_unique<OutputMatcher>(
+        OutputMatcher::Options{manifest_.spec.id_prefix, !manifest_.spec.scenario.compat, own,
+                               timestamps, options_.live != nullptr, options_.delivery});
     if (options_.inputs) {
       InputMatcher::Options inputs{{}, manifest_.spec.id_prefix, std::nullopt, own, timestamps};
       for (std::size_t k = 0; k < kKinds; ++k) {
@@ -379,6 +339,36 @@ class Verifier {
       }
       inputs_matcher_ = std::make_unique<InputMatcher>(std::move(inputs));
     }
+    return {};
+  }
+
+  // Latency is measured where the plan has instants and something tells when an output was seen.
+  Status MakeMeter() {
+    const RunSpec& spec = manifest_.spec;
+    const LiveFeed* const live = options_.live;
+    if (live == nullptr && !options_.latency) return {};
+    if (!spec.paced()) {
+      no_latency_ = std::string("the run's plan has no instants of the clock (") +
+                    (spec.rate_max ? "--rate max" : "--clock virtual") + ")";
+    } else if (fed_by_.polled) {
+      no_latency_ = "polled events have no planned instants";
+    } else if (live == nullptr && options_.from.starts_with("file:")) {
+      no_latency_ = "files do not say when an output came";
+    }
+    if (!no_latency_.empty()) return {};
+    LatencyMeter::Options meter;
+    meter.id_prefix = spec.id_prefix;
+    meter.own = OwnNumbersOf(spec);
+    meter.ahead = live == nullptr;
+    if (live != nullptr) {
+      meter.instants = InstantsFrom(*live, spec);
+    } else {
+      meter.instants = [start_ns = spec.start_ns, plan = Plan(spec.scenario.plan)](Position p) {
+        const std::int64_t planned = plan.PlannedAt(p);
+        return LatencyMeter::Instants{planned == Plan::kNever ? -1 : start_ns + planned, -1, -1};
+      };
+    }
+    meter_.emplace(std::move(meter));
     return {};
   }
 
@@ -397,7 +387,7 @@ class Verifier {
     }
     const Result<KafkaAddress> address = ParseKafkaUrl(options_.from);
     if (!address) return address.error();
-    if (address->embedded) {
+    if (address->embedded && options_.live == nullptr) {
       return Invalid("the embedded Kafka lives only in its run: use `playload run --verify`");
     }
     return CollectFromKafka(
@@ -412,11 +402,19 @@ class Verifier {
         outputs_matcher_->AddLine(*record.output, record.partition, record.value);
       } else if (record.output) {
         outputs_matcher_->AddProduced(*record.output, record.partition, record.key, record.value);
+        if (meter_) {
+          meter_->Seen(*record.output, record.key, record.value, SeenAt(record));
+        }
       } else {
         inputs_matcher_->AddRead(record.input, record.partition, record.offset,
                                  record.key.value_or(""), record.value);
       }
     });
+  }
+
+  // Beside a run it is its own clock that counts.
+  [[nodiscard]] std::int64_t SeenAt(const CollectedRecord& record) const {
+    return options_.live == nullptr ? record.appended_ns : SteadyNow();
   }
 
   // Polls until `done()` says so, with a line about what is waited for every now and then.
@@ -428,6 +426,7 @@ class Verifier {
         return {Code::kInterrupted, "interrupted while waiting for " + waiting_for};
       }
       if (Status s = Poll(milliseconds(100)); !s.ok()) return s;
+      if (options_.live != nullptr) ShowSoFar();
       if (options_.log && steady_clock::now() - said >= kSayEvery) {
         said = steady_clock::now();
         options_.log("waiting for " + waiting_for + "; " + FormatCount(collected_) +
@@ -449,7 +448,44 @@ class Verifier {
     return last == Plan::kNever ? std::nullopt : std::optional(spec.start_ns + last);
   }
 
+  void ShowSoFar() {
+    if (run_.replay == nullptr) return options_.live->verdict.SetSeen(collected_);
+    if (!judge_) judge_.emplace(*options_.live, *outputs_matcher_, outputs_);
+    judge_->Look(SteadyNow());
+  }
+
+  // Compares while the run goes on, and what is left when it is over.
+  Status FollowRun() {
+    judge_.emplace(*options_.live, *outputs_matcher_, outputs_);
+    LiveFollower follower(
+        *options_.live,
+        {manifest_.spec, collector_.get(), outputs_matcher_.get(), meter_ ? &*meter_ : nullptr,
+         &*judge_, [this]() -> Result<LiveFollower::Ended> {
+           Result<Manifest> manifest = ReadManifest(options_.run_dir);
+           if (!manifest) return manifest.error();
+           manifest_ = std::move(*manifest);
+           Result<FinishedRun> run = LoadRun(options_.run_dir, fed_by_, options_.threads);
+           if (!run) return run.error();
+           run_ = std::move(*run);
+           return LiveFollower::Ended{run_.ledger.end, &run_.arrivals};
+         }});
+    if (Status s = follower.Follow(stop_); !s.ok()) return s;
+    if (run_.replay == nullptr) return {Code::kInterrupted, "interrupted while the run went on"};
+    followed_ = true;
+    told_late_ = follower.told_late();
+    if (follower.told() < run_.ledger.end && stop_.load(std::memory_order_relaxed)) {
+      CutShort("what comes of the events from " + FormatCount(follower.told()) +
+               " on was not compared");
+    }
+    return {};
+  }
+
+  void CutShort(const std::string& what) {
+    if (cut_short_.empty()) cut_short_ = "interrupted: this is the verdict so far; " + what;
+  }
+
   Status WaitForRun() {
+    if (options_.live != nullptr && !manifest_.spec.rate_max) return FollowRun();
     if (manifest_.finished) return {};
     const std::optional<std::int64_t> planned_end = PlannedEnd();
     const bool endless = !planned_end && manifest_.spec.end == RunSpec::kNoEnd;
@@ -485,6 +521,7 @@ class Verifier {
 
   // Makes the events again and tells both matchers what must be there.
   Status TellExpected() {
+    if (followed_) return {};
     Result<FinishedRun> run = LoadRun(options_.run_dir, fed_by_, options_.threads);
     if (!run) return run.error();
     run_ = std::move(*run);
@@ -511,7 +548,8 @@ class Verifier {
 
   // For the outputs alone no line is needed.
   Status TellRecords() {
-    RecordTeller teller(*run_.replay, run_.arrivals, outputs_matcher_.get());
+    RecordTeller teller(*run_.replay, run_.arrivals, outputs_matcher_.get(),
+                        meter_ ? &*meter_ : nullptr);
     Status failed;
     Position events = 0;
     Position polled = 0;
@@ -541,22 +579,53 @@ class Verifier {
   }
 
   Status WaitForRest() {
+    Status status = WaitForRestOrTimeout();
+    if (options_.live == nullptr || status.code() != Code::kInterrupted) return status;
+    CutShort("what had not come yet is called missing");
+    return {};
+  }
+
+  Status WaitForRestOrTimeout() {
+    if (!cut_short_.empty()) return {};
     if (options_.from.substr(0, 5) == "file:") {
       return PollUntil("the ends of the files", [this] { return collector_->at_end(); });
     }
     std::uint64_t judged_at = ~std::uint64_t{0};  // collected_ when it was last found incomplete
-    const milliseconds grace = std::min(kGrace, options_.timeout);
+    const milliseconds timeout = options_.live != nullptr && options_.live->interrupted
+                                     ? std::min(options_.timeout, kInterruptedTimeout)
+                                     : options_.timeout;
+    const milliseconds grace = std::min(kGrace, timeout);
     // Making the events again may have taken longer than the timeout.
     const auto began = steady_clock::now();
     return PollUntil("outputs", [&] {
       const milliseconds quiet =
           std::min(collector_->quiet_for(),
                    std::chrono::duration_cast<milliseconds>(steady_clock::now() - began));
-      if (quiet >= options_.timeout) return true;
+      if (quiet >= timeout) return true;
       if (quiet < grace || !collector_->at_end() || judged_at == collected_) return false;
       judged_at = collected_;
       return Complete();
     });
+  }
+
+  // Of a live run what matched was forgotten, and a difference is named by all that went before it.
+  Status RecallForgotten() {
+    if (options_.live == nullptr || !cut_short_.empty()) return {};
+    if (!outputs_matcher_->NeedsRecall()) return {};
+    // A coarse ledger would not tell again what was told.
+    not_recalled_ = followed_ && run_.ledger.coarse;
+    if (not_recalled_) return {};
+    outputs_matcher_->Recall(true);
+    RecordTeller teller(*run_.replay, run_.arrivals, outputs_matcher_.get());
+    Status walked = run_.replay->Walk([&](const ReplayedRun& events_of_lane) {
+      teller.Tell(events_of_lane);
+      return !stop_.load(std::memory_order_relaxed);
+    });
+    outputs_matcher_->Recall(false);
+    if (stop_.load(std::memory_order_relaxed)) {
+      CutShort("repeats may be called unexpected");
+    }
+    return walked;
   }
 
   Result<Verification> Judge() {
@@ -569,10 +638,15 @@ class Verifier {
       if (!rules) return rules.error();
       verdict.rules = VerdictRulesOf(*rules);
     }
+    verdict.delivery = options_.delivery;
+    if (options_.from.substr(0, 5) != "file:") {
+      const std::string isolation = options_.settings.Get("isolation.level");
+      verdict.isolation = isolation.empty() ? "read_committed" : isolation;  // librdkafka's default
+    }
     auto histories = std::make_shared<Histories>();
     for (const OutputKind output : outputs_) {
       verdict.outputs.push_back(outputs_matcher_->Judge(output));
-      if (output != OutputKind::kServerAlerts) histories->Want(verdict.outputs.back());
+      histories->Want(output, verdict.outputs.back());
     }
     if (inputs_matcher_) {
       std::vector<InputMatcher::Wanted> wanted;
@@ -584,17 +658,93 @@ class Verifier {
       verdict.inputs.assign(inputs.begin(), inputs.end());
     }
     AddNotes(&verdict);
-    if (!histories->empty()) {
-      if (Status s = histories->Gather(run_); !s.ok()) return s;
+    if (meter_) {
+      verdict.latency = meter_->Report(outputs_);
+    } else {
+      verdict.latency = UnknownLatency(outputs_, no_latency_.empty() ? kNotMeasured : no_latency_);
+    }
+    verdict.thresholds = JudgeThresholds(options_.thresholds, verdict);
+    if (!histories->empty() && cut_short_.empty()) {
+      if (Status s = GatherHistories(histories.get()); !s.ok()) return s;
       result.history = [histories](const std::string& name, const std::string& key) {
         return histories->Lines(name, key);
       };
+      result.history_fields = [histories](const std::string& name, const std::string& key,
+                                          JsonText* json) { histories->Write(name, key, json); };
     }
     return result;
   }
 
+  Status GatherHistories(Histories* histories) const {
+    const ManifestDestination& destination = manifest_.destinations[fed_by_.destination];
+    const std::string fed_by = fed_by_.polled             ? kPolled
+                               : fed_by_.destination == 0 ? ""
+                                                          : destination.to;
+    const HistoryTopics topics = TopicsOf(destination);
+    if (Status s = histories->Gather(*run_.replay, run_.arrivals, topics, manifest_.spec.id_prefix,
+                                     ExpectCommandFor(options_.run_dir, fed_by));
+        !s.ok() || !options_.locate) {
+      return s;
+    }
+    const Result<KafkaAddress> address = ParseKafkaUrl(options_.from);
+    if (!address) return address.error();
+    return Locate(LocateSourceFor(destination, address->brokers, options_.settings,
+                                  options_.connect_timeout, options_.topics),
+                  histories->Events(), options_.log, stop_);
+  }
+
   void AddNotes(Verdict* verdict) const {
-    AddRunNotes(options_.run_dir, fed_by_, run_, &verdict->notes);
+    if (!cut_short_.empty()) {
+      verdict->notes.push_back(cut_short_);
+    } else if (options_.live != nullptr && options_.live->interrupted) {
+      verdict->notes.emplace_back(
+          "the run was interrupted: what had not come when nothing had for 3 s is called missing");
+    }
+    if (not_recalled_) {
+      verdict->notes.emplace_back(
+          "too many events were lost to tell again what matched: a repeat may be called "
+          "unexpected");
+    }
+    if (told_late_ > 0 && options_.live->watch.overflowed()) {
+      verdict->notes.push_back(FormatCount(told_late_) +
+                               " events could only be compared when the run was over: some before "
+                               "them were neither acknowledged nor lost for too long");
+    }
+    const auto count = [this](Fate fate) { return run_.ledger.total(fate); };
+    const std::uint64_t lost = count(Fate::kFailed) + count(Fate::kShed);
+    if (lost > 0) {
+      verdict->notes.push_back(
+          FormatCount(lost) + " events failed or were shed: what they would cause is not expected");
+    }
+    if (count(Fate::kUnknown) > 0) {
+      verdict->notes.push_back(
+          "of " + FormatCount(count(Fate::kUnknown)) +
+          " events it is not known whether they arrived: what comes of them is "
+          "counted as may");
+    }
+    if (fed_by_.polled) {
+      verdict->notes.push_back(
+          FormatCount(run_.ledger.total_generated()) +
+          " polled events, taken as arrived: an answer that its client did not read to the end "
+          "counts too");
+      return AddNotJudged(verdict);
+    }
+    const SummaryFacts summary = ReadSummaryFacts(options_.run_dir, fed_by_.destination);
+    if (!summary.plan_held_back.empty()) {
+      verdict->notes.push_back("the run did not offer its plan (" + summary.plan_held_back +
+                               "): this says what the pipeline answered, not that it did so under "
+                               "the planned load");
+    }
+    if (summary.possible_duplicates > 0) {
+      verdict->notes.push_back(
+          "playload itself may have written up to " + FormatCount(summary.possible_duplicates) +
+          " events twice after its Kafka producer failed; a pipeline that counts them twice is not "
+          "to blame, and --inputs shows which they are");
+    }
+    if (run_.ledger.coarse) {
+      verdict->notes.emplace_back(
+          "the ledger is coarse: near what failed, acknowledged events are not judged either");
+    }
     AddNotJudged(verdict);
   }
 
@@ -621,6 +771,14 @@ class Verifier {
   std::unique_ptr<InputMatcher> inputs_matcher_;  // null without `inputs`
   std::uint64_t collected_ = 0;
   FinishedRun run_;
+  std::optional<LatencyMeter> meter_;
+  std::string no_latency_;  // why it is not measured
+  // Of a live run:
+  std::optional<RunningJudge> judge_;
+  bool followed_ = false;        // its events were told while it went on
+  std::uint64_t told_late_ = 0;  // but for these
+  std::string cut_short_;        // why not all that may come was waited for
+  bool not_recalled_ = false;    // what was forgotten is not known where sides differ
 };
 
 }  // namespace
@@ -637,8 +795,83 @@ Result<OutputKind> ParseOutputKind(std::string_view name) {
   return Invalid("'" + std::string(name) + "' is no output" + DidYouMean(name, names));
 }
 
+Result<Delivery> ParseDelivery(std::string_view name) {
+  for (int i = 0; i < kDeliveries; ++i) {
+    if (name == kDeliveryNames[i]) return static_cast<Delivery>(i);
+  }
+  return Invalid(Quoted(name) + " is neither exactly-once nor at-least-once");
+}
+
 Status Expect(const std::string& run_dir, const std::string& fed_by, std::optional<OutputKind> only,
               int threads, const std::function<bool(std::string_view lines)>& sink) {
+  ExpectOptions options;
+  options.run_dir = run_dir;
+  options.fed_by = fed_by;
+  options.only = only;
+  options.threads = threads;
+  return Expect(options, std::atomic<bool>(false), sink);
+}
+
+Status Expect(const ExpectOptions& options, const std::atomic<bool>& stop,
+              const std::function<bool(std::string_view lines)>& sink) {
+  const Result<Manifest> manifest = ReadManifest(options.run_dir);
+  if (!manifest) return manifest.error();
+  if (!manifest->finished) {
+    return Invalid(options.run_dir + ": the run is not over, so its events are not known yet");
+  }
+  FedBy from;
+  if (!options.fed_by.empty()) {
+    const Result<FedBy> found = FindFedBy(*manifest, options.fed_by);
+    if (!found) return found.error();
+    from = *found;
+  }
+  const Result<FinishedRun> run = LoadRun(options.run_dir, from, options.threads);
+  if (!run) return run.error();
+  const Replay& replay = *run->replay;
+  const std::string& prefix = run->spec.id_prefix;
+  if (options.slice.whole() && options.what == ExpectOptions::What::kOutputs) {
+    return WriteExpected(replay, run->arrivals, prefix, options.only, sink);
+  }
+  std::optional<Checkpoints> checkpoints;
+  if (!from.polled && run->spec.scenario.faults.empty()) {
+    checkpoints.emplace(options.run_dir, run->spec, replay.tables().model);
+  }
+  Checkpoints* const usable = checkpoints ? &*checkpoints : nullptr;
+  const ManifestDestination& destination = manifest->destinations[from.destination];
+  Status made;
+  switch (options.what) {
+    case ExpectOptions::What::kOutputs:
+      made = WriteSliceExpected(replay, run->arrivals, options.slice, usable, prefix, options.only,
+                                sink);
+      break;
+    case ExpectOptions::What::kEvents:
+      made =
+          WriteSliceEvents(replay, run->arrivals, options.slice, usable, destination.topics, sink);
+      break;
+    case ExpectOptions::What::kHistory: {
+      LocateEvents locate;
+      if (!options.locate.empty()) {
+        const Result<KafkaAddress> address = ParseKafkaUrl(options.locate);
+        if (!address) return address.error();
+        locate = [&, brokers = address->brokers](const std::vector<HistoryEvent*>& events) {
+          return Locate(LocateSourceFor(destination, brokers, options.settings,
+                                        options.connect_timeout, options.topics),
+                        events, options.log, stop);
+        };
+      }
+      made = WriteSliceHistory(replay, run->arrivals, options.slice, usable, TopicsOf(destination),
+                               prefix, options.only, locate, sink);
+      break;
+    }
+  }
+  for (std::size_t i = 0; options.log && checkpoints && i < checkpoints->notes().size(); ++i) {
+    options.log(checkpoints->notes()[i]);
+  }
+  return made;
+}
+
+Status ExpectFaults(const std::string& run_dir, const std::string& fed_by, int threads,
+                    const std::function<bool(std::string_view lines)>& sink) {
   const Result<Manifest> manifest = ReadManifest(run_dir);
   if (!manifest) return manifest.error();
   if (!manifest->finished) {
@@ -652,7 +885,7 @@ Status Expect(const std::string& run_dir, const std::string& fed_by, std::option
   }
   const Result<FinishedRun> run = LoadRun(run_dir, from, threads);
   if (!run) return run.error();
-  return WriteExpected(*run->replay, run->arrivals, run->spec.id_prefix, only, sink);
+  return WriteFaults(*run->replay, run->arrivals, run->ledger.topics, sink);
 }
 
 }  // namespace playload

@@ -18,7 +18,8 @@ const CommandSyntax& Syntax() {
                                        {{"rate", "RATE", "how fast"},
                                         {"to", "WHERE", "where", true},
                                         {"drain-timeout", "TIME", "how long"},
-                                        {"quiet", "", "no progress"}},
+                                        {"quiet", "", "no progress"},
+                                        {"verify", "KAFKA", "check", false, "://"}},
                                        0,
                                        1,
                                        ""};
@@ -57,6 +58,28 @@ TEST_CASE("Flags: values, repeated ones with commas, switches and arguments in a
   CHECK(!Parse({"--quiet=false"})->On("quiet"));
   CHECK(Parse({"--", "--rate"})->arguments() == std::vector<std::string>{"--rate"});
   CHECK(Parse({"--rate="})->Has("rate"));
+}
+
+TEST_CASE("Flags: an optional value is the next word only where that cannot be an argument") {
+  const auto verify = [](const std::vector<std::string>& words,
+                         const std::vector<const char*>& environment = {}) {
+    const Result<Flags> flags = Parse(words, environment);
+    REQUIRE_MESSAGE(flags.has_value(), flags.error().message());
+    std::string text = flags->Text("verify");
+    for (const std::string& argument : flags->arguments()) text += " " + argument;
+    return text;
+  };
+  CHECK(verify({}) == "");
+  CHECK(verify({"--verify"}) == "true");
+  CHECK(verify({"--verify", "thing"}) == "true thing");
+  CHECK(verify({"--verify", "--quiet"}) == "true");
+  CHECK(verify({"--verify", "kafka://a:1,b:2", "thing"}) == "kafka://a:1,b:2 thing");
+  CHECK(verify({"thing", "--verify=kafka://a:1"}) == "kafka://a:1 thing");
+  CHECK(verify({"--verify=x"}) == "x");
+  CHECK(verify({}, {"PLAYLOAD_VERIFY=1"}) == "true");
+  CHECK(verify({}, {"PLAYLOAD_VERIFY=false"}) == "false");
+  CHECK(verify({}, {"PLAYLOAD_VERIFY=kafka://a:1"}) == "kafka://a:1");
+  CHECK(HelpText(Syntax()).find("--verify[=KAFKA]") != std::string::npos);
 }
 
 TEST_CASE("Flags: what is wrong is named, with what is near") {

@@ -49,6 +49,20 @@ TEST_CASE("Run's flags: rate and players change the scenario that the manifest w
   CHECK(again->plan[0].to_milli_rate == 2'500'000);
 }
 
+TEST_CASE("Run's flags: where to verify, and what must hold") {
+  CHECK(!Good({"--to", "kafka://a:1"}).verify);
+  CHECK(Good({"--to", "kafka://a:1", "--verify"}).verify);
+  CHECK(!Good({"--to", "kafka://a:1", "--verify"}).verify_at);
+  CHECK(!Good({"--to", "null"}, {"PLAYLOAD_VERIFY=0"}).verify);
+  const RunSetup setup = Good({"--to", "kafka://a:1", "--verify", "kafka://b:2,c", "--threshold",
+                               "alert_latency.p(99)<2s", "--threshold", "matched>=1"});
+  REQUIRE(setup.verify_at.has_value());
+  CHECK(setup.verify_at->brokers == "b:2,c:9092");
+  REQUIRE(setup.thresholds.size() == 2);
+  CHECK(setup.thresholds[0].latency());
+  CHECK(setup.thresholds[1].metric == "matched");
+}
+
 TEST_CASE("Run's flags: pacing is for runs that wait") {
   CHECK(Good({"--to", "null"}).run.pacing == Pacing::kSleep);
   CHECK(Good({"--to", "null", "--pacing", "spin"}).run.pacing == Pacing::kSpin);
@@ -227,6 +241,11 @@ TEST_CASE("Run's flags: each wrong value is refused by its name") {
       {{"--to", "stdout", "--type", "players"}, "--type"},
       {{"--to", "null", "--pipeline"}, "--pipeline"},
       {{"--to", "null", "--verify"}, "--verify"},
+      {{"--to", "null", "--verify", "kafka://a:1"}, "there is none"},
+      {{"--to", "kafka://a:1", "--verify=http://a:1"}, "--verify=kafka://localhost:9092"},
+      {{"--to", "kafka://a:1", "--verify=kafka://embedded"}, "--verify alone"},
+      {{"--to", "kafka://a:1", "--threshold", "matched>1"}, "add --verify"},
+      {{"--to", "kafka://a:1", "--verify", "--threshold", "matchd>1"}, "--threshold"},
       {{"--to", "kafka://localhost:9092", "--hold", "5s"}, "--hold"},
       {{"--to", "null", "--hold", "5s"}, "--hold"},
       {{"--to", "https://127.0.0.1:1"}, "proxy"},

@@ -9,7 +9,9 @@ import json
 import os
 import pathlib
 import platform
+import re
 import shutil
+import subprocess
 import sys
 import unittest
 
@@ -21,9 +23,10 @@ import golden  # pylint: disable=wrong-import-position
 
 VIRTUAL = ["--clock", "virtual", "--start", "2026-01-01T00:00:00Z"]
 STREAM = ["fraud-and-overload", "--seed", "11", "--rate", "10k", "--duration", "6s"]
+FAULTY = ["data-faults", "--seed", "11", "--rate", "10k", "--duration", "6s"]
 
 
-class DeterminismTest(harness.Case):
+class DeterminismCase(harness.Case):
     def files(self, name: str, *options: object, **how: object) -> pathlib.Path:
         """A run into a folder of files."""
         out = self.scratch / name
@@ -37,6 +40,8 @@ class DeterminismTest(harness.Case):
     def fingerprint(self, out: pathlib.Path) -> dict[str, str]:
         return {name: harness.sha256(out / name) for name in harness.FILES}
 
+
+class DeterminismTest(DeterminismCase):
     def test_threads_change_nothing(self):
         prints = [
             self.fingerprint(self.files(f"t{n}", *STREAM, *VIRTUAL, "--threads", n))
@@ -149,6 +154,48 @@ class DeterminismTest(harness.Case):
         plain = self.files("plain", *short, *VIRTUAL)
         older = self.files("older", *short, *VIRTUAL, prefix=emulator, timeout=240)
         self.assertEqual(self.fingerprint(plain), self.fingerprint(older))
+
+
+class FaultsTest(DeterminismCase):
+    """Data faults, which cut lines off and break their JSON: compared as bytes."""
+
+    def test_threads_change_nothing(self):
+        prints = [
+            self.fingerprint(self.files(f"t{n}", *FAULTY, *VIRTUAL, "--threads", n))
+            for n in (1, 2, 7)
+        ]
+        self.assertEqual(prints[0], prints[1])
+        self.assertEqual(prints[0], prints[2])
+
+    def test_shards_make_up_the_stream(self):
+        whole = self.files("whole", *FAULTY, *VIRTUAL)
+        shards = [self.files(f"s{n}", *FAULTY, *VIRTUAL, "--shard", f"{n}/3") for n in range(3)]
+        for name in harness.FILES:
+            parts = [row for shard in shards for row in harness.lines(shard / name)]
+            self.assertEqual(
+                collections.Counter(harness.lines(whole / name)), collections.Counter(parts), name
+            )
+
+    def test_a_paced_run_and_a_virtual_run_are_the_same(self):
+        soon = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(seconds=2)
+        start = soon.strftime("%Y-%m-%dT%H:%M:%SZ")
+        stream = ["data-faults", "--seed", "5", "--rate", "2500", "--duration", "3s"]
+        live = self.files("live", *stream, "--start", start)
+        virtual = self.files("virtual", *stream, "--start", start, "--clock", "virtual")
+        self.assertEqual(self.fingerprint(live), self.fingerprint(virtual))
+
+    def test_one_players_history_alone(self):
+        whole = self.files("whole", *FAULTY, *VIRTUAL)
+        rows = [row for name in harness.FILES[:2] for row in harness.lines(whole / name)]
+        ids = collections.Counter(re.findall(rb'"player_id":"(player_[0-9]+)"', b"\n".join(rows)))
+        for user, _ in ids.most_common(3):
+            # Damage leaves the id as it is, but a line may end right behind it.
+            own = [row for row in rows if re.search(rb'"%s("|$)' % user, row)]
+            command = [harness.program(), "run", *FAULTY, *VIRTUAL, "--quiet"]
+            done = subprocess.run(
+                [*command, "--player", user.decode()], capture_output=True, check=True, timeout=120
+            )
+            self.assertEqual(sorted(done.stdout.splitlines()), sorted(own), user)
 
 
 class GoldenTest(harness.Case):

@@ -126,6 +126,33 @@ class BrokenPipelineTest(PipelineCase):
                         self.assert_clean(verdict["outputs"][other], other)
 
 
+class FaultyInputTest(PipelineCase):
+    # What is broken -> the outputs that must fail, and the class that some failures must have.
+    BREAKS = {
+        "dedup": {"purchase-aggregates": "missing", "player-session-summaries": "missing"},
+        "lenient": {"purchase-aggregates": "unexpected", "server-alerts": "unexpected"},
+        "skip-unknown-field": {"purchase-aggregates": "missing", "server-alerts": "missing"},
+    }
+
+    def test_a_right_pipeline_passes_and_the_wrong_ones_are_named(self):
+        self.seed_topics(
+            "faulty", "data-faults", "--seed", "2", "--rate", "20k", "--duration", "8s"
+        )
+        verdict = self.verify(*self.pipeline("faulty"))
+        for output, classes in verdict["outputs"].items():
+            self.assert_clean(classes, output)
+            self.assertGreater(classes["expected"], 0, output)
+        verdict = self.verify("--inputs")
+        for topic, classes in verdict["inputs"].items():
+            self.assert_clean(classes, topic)
+        for number, (broken, failures) in enumerate(self.BREAKS.items()):
+            with self.subTest(broken=broken):
+                outputs = self.pipeline(f"faulty{number}", "--break", broken)
+                verdict = self.verify(*outputs, code=harness.EXIT_VERIFY_FAILED)
+                for output, wanted in failures.items():
+                    self.assertGreater(verdict["outputs"][output][wanted], 0, verdict["outputs"])
+
+
 class InputsTest(PipelineCase):
     def setUp(self):
         super().setUp()

@@ -32,6 +32,8 @@ STREAMS = (
     Stream("overload", "overload", ("--rate", "2k", "--duration", "30s")),
     Stream("fraud-and-overload", "fraud-and-overload", ("--rate", "2k", "--duration", "60s")),
     Stream("compat", "compat", ("--rate", "2k", "--duration", "10s")),
+    Stream("data-faults", "data-faults", ("--rate", "2500", "--duration", "30s")),
+    Stream("edges", "edges", ("--rate", "2k", "--duration", "20s")),
     Stream(
         "options",
         "fraud-and-overload",

@@ -181,6 +181,19 @@ TEST_CASE("Renderer: compat, whose purchases have another key") {
   CheckAllForms(world);
 }
 
+// The same bytes as the stream, whatever a fault has made of them; the key of an envelope is that
+// of the event.
+TEST_CASE("Renderer: events that data faults have touched") {
+  RunSpec spec = SmallSpec(3'000);
+  spec.scenario = test::WithFaults(spec.scenario);
+  spec.id_prefix = "ab";
+  CheckAllForms(World(spec));
+  spec.clock = Clock::kLive;
+  spec.rate_max = true;
+  const std::int64_t stamp = 1'767'225'600'123'000'000;
+  CheckAllForms(World(spec, {stamp, stamp + 5'000'000'000, stamp + 6'000'000'000}));
+}
+
 // Ordinals go on without holes, positions and ids leave out what other shards have.
 TEST_CASE("Renderer: a shard, of a run whose end cuts a run of positions") {
   std::uint64_t events = 0;

@@ -33,7 +33,7 @@ Batch MakeBatch(std::uint64_t first, std::uint32_t count, std::size_t pad) {
                             .key_begin = 8,
                             .key_length = static_cast<std::uint8_t>(KeyOf(n).size()),
                             .kind = KindOfEvent(n),
-                            .unused = 0});
+                            .fault = 0});
     buffer.insert(buffer.end(), line.begin(), line.end());
     ++batch.kinds[n % 3];
   }

@@ -207,6 +207,36 @@ TEST_CASE("ReferencePipeline: each breakage changes its rule and no other") {
   CHECK(ServerAlerts(broken("drop-one-in=2"), boundary) == std::vector<std::string>{"81,10"});
 }
 
+TEST_CASE("ReferencePipeline: broken in how it takes what is repeated, mistyped or unknown") {
+  const auto outputs_of = [](const char* text, Input input, const std::vector<std::string>& lines) {
+    PipelineBreakage breakage;
+    if (*text != '\0') CHECK(ParseBreakage(text, &breakage).ok());
+    ReferencePipeline pipeline(breakage);
+    Outputs outputs;
+    for (const std::string& line : lines) pipeline.Process(input, line, &outputs);
+    return outputs.size();
+  };
+  const std::string player = testing::PlayerLine("player_1");
+  CHECK(outputs_of("", Input::kPlayerEvents, {player, player}) == 2);
+  CHECK(outputs_of("dedup", Input::kPlayerEvents, {player, player}) == 1);
+  CHECK(outputs_of("dedup", Input::kPlayerEvents, {player, testing::PlayerLine("player_2")}) == 2);
+
+  for (const std::string& cpu : {std::string("\"90\""), std::string("90.5")}) {
+    const std::string mistyped = testing::ServerLine("server_1", cpu, "10");
+    CHECK(outputs_of("", Input::kServerMetrics, {mistyped}) == 0);
+    CHECK(outputs_of("lenient", Input::kServerMetrics, {mistyped}) == 1);
+  }
+  const std::string stranger = testing::ServerLine("server_1", "90", "10,\"latency_ms\":5");
+  const std::string bought = testing::PurchaseLine("player_1", "USD", "\"4.99\"");
+  CHECK(outputs_of("", Input::kPurchaseEvents, {bought}) == 0);
+  CHECK(outputs_of("lenient", Input::kPurchaseEvents, {bought}) == 1);
+  CHECK(outputs_of("lenient", Input::kPurchaseEvents, {"{}", player}) == 0);
+
+  CHECK(outputs_of("", Input::kServerMetrics, {stranger}) == 1);  // a field too many, deep inside
+  CHECK(outputs_of("skip-unknown-field", Input::kServerMetrics, {stranger}) == 0);
+  CHECK(outputs_of("skip-unknown-field", Input::kPlayerEvents, {player}) == 1);
+}
+
 TEST_CASE("ParseBreakage: adds up, and refuses what it does not know") {
   PipelineBreakage breakage;
   CHECK(ParseBreakage("threshold=6", &breakage).ok());

@@ -37,6 +37,31 @@ std::string With(std::string text, const std::string& from, const std::string& t
 
 }  // namespace
 
+TEST_CASE("Ledger: counts of data faults by topic, unknown ones, and none") {
+  LedgerEntry with = Sample();
+  with.has_faults = true;
+  with.faults.emplace();
+  (*with.faults)[0][0] = 12;
+  (*with.faults)[2][9] = 3;
+  LedgerEntry unknown = Sample();
+  unknown.has_faults = true;
+  const std::string text = LedgerJson("run-1", {with, unknown, Sample()});
+  const Result<std::vector<LedgerEntry>> read = ParseLedger("dir/ledger.json", text);
+  REQUIRE_MESSAGE(read.has_value(), read.error().message());
+  REQUIRE(read->size() == 3);
+  CHECK((*read)[0].has_faults);
+  REQUIRE((*read)[0].faults);
+  CHECK(*(*read)[0].faults == *with.faults);
+  CHECK((*read)[1].has_faults);
+  CHECK_FALSE((*read)[1].faults);
+  CHECK_FALSE((*read)[2].has_faults);
+  CHECK(text.find("\"duplicate\": 12") != std::string::npos);
+  CHECK(text.find("\"schema-version\": 3") != std::string::npos);
+  CHECK(LedgerJson("run-1", {Sample()}).find("faults") == std::string::npos);
+  CHECK(Refusal(With(text, "\"duplicate\": 12", "\"duplicate\": \"many\"")).find("duplicate") !=
+        std::string::npos);
+}
+
 TEST_CASE("Ledger: what is written is what is read") {
   const test::ScratchFolder folder;
   LedgerEntry second = Sample();

@@ -9,7 +9,9 @@
 #include <utility>
 #include <vector>
 
+#include "generator/event/fault.h"
 #include "generator/oracle/fraud_rule.h"
+#include "generator/oracle/tally.h"
 #include "generator/simulate/lanes.h"
 #include "scenarios/load.h"
 
@@ -114,8 +116,10 @@ Scenario Only(const std::string& persona) {
   return *scenario;
 }
 
-TEST_CASE("Built-ins: the six of the documentation, each under its own name and with an `about`") {
-  CHECK(BuiltInScenarios() == std::vector<std::string>{"compat", "fraud-and-overload", "fraud-ring",
+TEST_CASE(
+    "Built-ins: the eight of the documentation, each under its own name and with an `about`") {
+  CHECK(BuiltInScenarios() == std::vector<std::string>{"compat", "data-faults", "edges",
+                                                       "fraud-and-overload", "fraud-ring",
                                                        "launch-day", "overload", "steady"});
   for (const std::string& name : BuiltInScenarios()) {
     CAPTURE(name);
@@ -154,6 +158,30 @@ TEST_CASE("Built-ins: plans and sizes are those of the documentation") {
   CHECK(launch.population.players == 20'000);
   CHECK(launch.plan.size() == 5);
   CHECK(launch.plan[1].from_milli_rate < launch.plan[1].to_milli_rate);
+}
+
+// Of each fault, some in every second of the run or in every turn of its incident.
+TEST_CASE("Built-ins: data-faults has every fault") {
+  const Scenario scenario = Load("data-faults");
+  const Model model(scenario, 3);
+  Lanes lanes(model);
+  REQUIRE(lanes.ok());
+  Tally tally;
+  std::array<Record, kRunLength> run;
+  for (std::uint64_t n = 0; n < 200'000 / kRunLength; ++n) {
+    lanes.Simulate(n % model.lanes(), run.data(), kRunLength);
+    for (const Record& record : run) {
+      if (IsFaulty(record)) tally.AddFault(KindOf(record.action), FaultOf(record));
+    }
+  }
+  for (std::size_t label = 0; label < kFaultLabels; ++label) {
+    CAPTURE(kFaultLabelNames[label]);
+    CHECK(TotalOf(tally.faults, label) > 200);
+    CHECK(TotalOf(tally.faults, label) < 20'000);
+  }
+  std::set<FaultKind> kinds;
+  for (const FaultIncident& incident : scenario.faults) kinds.insert(incident.kind);
+  CHECK(kinds.size() == kFaultKinds);
 }
 
 // Every kind of event is there in an amount that a test can use.

@@ -107,6 +107,27 @@ Scenario MakeScenario(std::uint64_t seed, const std::vector<Persona>& personas) 
     incident.cap = 1 + static_cast<int>(cases.Below(100));
     s.overload.push_back(std::move(incident));
   }
+  const std::int64_t faults = cases.Below(17);
+  for (std::int64_t i = 0; i < faults; ++i) {
+    FaultIncident incident;
+    incident.name = "fault-" + std::to_string(i);
+    incident.window = cases.MakeWindow();
+    incident.kind = static_cast<FaultKind>(cases.Below(kFaultKinds));
+    incident.share_parts = 1 + cases.Below(kProbabilityOne / 64);
+    incident.of = static_cast<std::uint8_t>(1 + cases.Below(7));
+    if (incident.kind == FaultKind::kLate || incident.kind == FaultKind::kClockSkew) {
+      incident.by_least_ns = cases.Below(100 * kSecond);
+      incident.by_most_ns = incident.by_least_ns + 1 + cases.Below(100 * kSecond);
+    }
+    if (incident.kind == FaultKind::kCorrupt) {
+      incident.how = static_cast<std::uint8_t>(1 + cases.Below((1 << kCorruptions) - 1));
+    }
+    if (incident.kind == FaultKind::kClockSkew) {
+      incident.of = 4;
+      incident.region = static_cast<int>(cases.Below(std::ssize(s.servers.regions) + 1)) - 1;
+    }
+    s.faults.push_back(std::move(incident));
+  }
   const std::int64_t stages = 1 + cases.Below(5);
   for (std::int64_t i = 0; i < stages; ++i) {
     Stage stage;

@@ -119,6 +119,18 @@ std::string Differences(const Scenario& a, const Scenario& b) {
            c.Field(at + ".latency", x.latency, y.latency);
            c.Field(at + ".cap", x.cap, y.cap);
          });
+  c.List("faults", a.faults, b.faults,
+         [&](const std::string& at, const FaultIncident& x, const FaultIncident& y) {
+           c.Field(at + ".name", x.name, y.name);
+           Compare(&c, at, x.window, y.window);
+           c.Field(at + ".kind", x.kind, y.kind);
+           c.Field(at + ".of", x.of, y.of);
+           c.Field(at + ".share", x.share_parts, y.share_parts);
+           c.Field(at + ".by_least", x.by_least_ns, y.by_least_ns);
+           c.Field(at + ".by_most", x.by_most_ns, y.by_most_ns);
+           c.Field(at + ".how", x.how, y.how);
+           c.Field(at + ".region", x.region, y.region);
+         });
   c.List("plan", a.plan, b.plan, [&](const std::string& at, const Stage& x, const Stage& y) {
     c.Field(at + ".from", x.from_milli_rate, y.from_milli_rate);
     c.Field(at + ".to", x.to_milli_rate, y.to_milli_rate);

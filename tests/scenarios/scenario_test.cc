@@ -260,7 +260,7 @@ TEST_CASE("Scenario: unknown names are errors that say the nearest valid one") {
       {10, "  - {fraud: ring, share: 0.1, personas: [bot], cpu: 5}", "has no key 'cpu'"},
       {10, "  - {fruad: ring, share: 0.1, personas: [bot]}", "did you mean 'fraud'?"},
       {10, "  - {outage: ring}",
-       "an incident needs 'fraud: NAME', 'overload: NAME' or 'probe: NAME'"},
+       "an incident needs 'fraud: NAME', 'overload: NAME', 'probe: NAME' or 'fault: NAME'"},
       {10, "  - {fraud: ring, overload: hot}", "not several"},
       {11, "  - {overload: hot, region: us-wets, cpu: 50}", "did you mean 'us-west'?"},
       {11, "  - {overload: hot, cpus: 50}", "did you mean 'cpu'?"},
@@ -370,6 +370,107 @@ TEST_CASE("Scenario: an incident that has no effect, or contradicts itself, is a
   CHECK(Parse(lines));
   lines[10] = "  - {fraud: two, at: 4s, for: 5s, every: 10s, share: 0.9, personas: [bot]}";
   CHECK_FALSE(Parse(lines));
+}
+
+// The faults of a scenario whose timeline has these lines more.
+Result<Scenario> WithFaults(const Lines& faults) {
+  Lines lines = Good();
+  lines.insert(lines.begin() + 11, faults.begin(), faults.end());
+  return Parse(lines);
+}
+
+TEST_CASE("Scenario: faults arrive with their defaults and exact values") {
+  const Result<Scenario> scenario = WithFaults({
+      "  - {fault: again, kind: duplicate, share: 0.01}",
+      "  - {fault: old, kind: late, of: [player, server], at: 2s, for: 3s, every: 10s, share: 0.2, "
+      "by: 1.5s..2m}",
+      "  - {fault: gone, kind: drop, of: purchase, share: 0.000000001}",
+      "  - {fault: rotten, kind: corrupt, share: 0.5}",
+      "  - {fault: cut, kind: corrupt, of: server, share: 0.3, how: [bad-utf8, cut-off]}",
+      "  - {fault: clocks, kind: clock-skew, region: eu-central, share: 1, by: 2s}",
+      "  - {fault: all-clocks, kind: clock-skew, region: every, share: 0.5, by: 0s..1ms}",
+  });
+  REQUIRE_MESSAGE(scenario, scenario.error().message());
+  const std::vector<FaultIncident>& faults = scenario->faults;
+  REQUIRE(faults.size() == 7);
+  CHECK(faults[0].name == "again");
+  CHECK(faults[0].kind == FaultKind::kDuplicate);
+  CHECK(faults[0].of == 7);
+  CHECK(faults[0].share_parts == kProbabilityOne / 100);
+  CHECK(faults[0].window.at_ns == 0);
+  CHECK(faults[0].window.lasts_ns == 0);
+  CHECK(faults[1].kind == FaultKind::kLate);
+  CHECK(faults[1].of == 5);
+  CHECK(faults[1].window.at_ns == 2 * kSecond);
+  CHECK(faults[1].window.lasts_ns == 3 * kSecond);
+  CHECK(faults[1].window.every_ns == 10 * kSecond);
+  CHECK(faults[1].by_least_ns == kSecond * 3 / 2);
+  CHECK(faults[1].by_most_ns == 120 * kSecond);
+  CHECK(faults[2].kind == FaultKind::kDrop);
+  CHECK(faults[2].of == 2);
+  CHECK(faults[2].share_parts == 1);
+  CHECK(faults[3].kind == FaultKind::kCorrupt);
+  CHECK(faults[3].how == 63);
+  CHECK(faults[4].of == 4);
+  CHECK(faults[4].how == 17);
+  CHECK(faults[5].kind == FaultKind::kClockSkew);
+  CHECK(faults[5].region == 1);
+  CHECK(faults[5].of == 4);
+  CHECK(faults[5].by_least_ns == 2 * kSecond);
+  CHECK(faults[5].by_most_ns == 2 * kSecond);
+  CHECK(faults[6].region == -1);
+}
+
+TEST_CASE("Scenario: a fault that is not one is an error") {
+  const std::string f = "  - {fault: x, share: 0.1, kind: ";
+  CheckErrors({
+      {11, "  - {fault: x, share: 0.1}", "fault needs the key 'kind'"},
+      {11, "  - {fault: x, kind: drop}", "fault needs the key 'share'"},
+      {11, "  - {fault: x, kind: drop, share: 0}", "a share of 0 has no effect"},
+      {11, "  - {fault: ring, kind: drop, share: 0.1}", "two incidents are named 'ring'"},
+      {11, "  - {fault: Bad, kind: drop, share: 0.1}", "incident name 'Bad' must be"},
+      {11, "  - {fault: x, fraud: ring, kind: drop, share: 0.1}", "not several"},
+      {11, "  - {faults: x, kind: drop, share: 0.1}", "did you mean 'fault'?"},
+      {11, f + "duplicat}", "unknown kind of fault 'duplicat'; did you mean 'duplicate'?"},
+      {11, f + "drop, oof: player}", "did you mean 'of'?"},
+      {11, f + "drop, of: players}", "of: unknown name 'players'; did you mean 'player'?"},
+      {11, f + "drop, of: [player, player]}", "of: 'player' is there twice"},
+      {11, f + "drop, of: []}", "of must be a list with at least one entry"},
+      {11, f + "drop, by: 2s}", "'by' means nothing to a fault of kind drop"},
+      {11, f + "duplicate, how: cut-off}", "'how' means nothing to a fault of kind duplicate"},
+      {11, f + "late, by: 1s, region: us-west}", "'region' means nothing to a fault of kind late"},
+      {11, f + "clock-skew, by: 1s, of: server}", "'of' means nothing to a fault of kind clock"},
+      {11, f + "late}", "a fault of kind late needs 'by', such as by: 100ms..2s"},
+      {11, f + "clock-skew}", "a fault of kind clock-skew needs 'by'"},
+      {11, f + "late, by: 2}",
+       "by must be a duration or a range of two, such as 100ms..2s, not '2'"},
+      {11, f + "late, by: 2s..}", "by must be a duration or a range"},
+      {11, f + "late, by: [1s, 2s]}", "by must be a duration or a range"},
+      {11, f + "late, by: 3s..2s}", "by must go from a duration to one as long or longer"},
+      {11, f + "late, by: 0s}", "by must go from"},
+      {11, f + "late, by: 1s..31d}", "at most 30d, not '1s..31d'"},
+      {11, f + "corrupt, how: [cut-of]}", "how: unknown name 'cut-of'; did you mean 'cut-off'?"},
+      {11, f + "clock-skew, by: 1s, region: us-wet}", "unknown region 'us-wet'; did you mean"},
+      {11, f + "drop, for: 6s, every: 5s}", "every 5s is shorter than for 6s"},
+      {11, "  - {fault: x, kind: drop, share: 0.3}",
+       "take a share of 0.3; they sum to at most 0.25"},
+      {11, "  - {fault: x, kind: duplicate, share: 0.26}", "duplicate events at the same time"},
+  });
+  const auto error = [](const Lines& faults) {
+    const Result<Scenario> scenario = WithFaults(faults);
+    return scenario ? std::string("no error") : scenario.error().message();
+  };
+  CHECK(error({"  - {fault: a, kind: late, share: 0.6, by: 1s}",
+               "  - {fault: b, kind: corrupt, share: 0.5}"}) ==
+        "my.yaml:13: late and corrupt events at the same time as 'b' take a share of 1.1; they sum "
+        "to at most 1");
+  // Of other kinds of events, or at other times, or what adds up: fine.
+  CHECK(error({"  - {fault: a, kind: late, of: player, share: 0.6, by: 1s}",
+               "  - {fault: b, kind: corrupt, of: [purchase, server], share: 0.5}"}) == "no error");
+  CHECK(error({"  - {fault: a, kind: drop, share: 0.2, for: 5s}",
+               "  - {fault: b, kind: drop, share: 0.2, at: 5s}"}) == "no error");
+  CHECK(error({"  - {fault: a, kind: clock-skew, share: 0.9, by: 1s}",
+               "  - {fault: b, kind: clock-skew, share: 0.9, by: 1s}"}) == "no error");
 }
 
 TEST_CASE("Scenario: a stage is a rate or a ramp, and only the last may be without an end") {

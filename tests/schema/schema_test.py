@@ -90,6 +90,44 @@ def check_shop(playload: str, scratch: pathlib.Path) -> bool:
     return good
 
 
+def verdict_on(line: bytes, check) -> str:
+    """What the schema says of a line: "valid", "unknown" where a field too many is all, "invalid"."""
+    try:
+        event = json.loads(line.decode("utf-8"))
+    except ValueError:
+        return "invalid"
+    if check.is_valid(event):
+        return "valid"
+    objects = [event, *event.values()] if isinstance(event, dict) else []
+    strangers = [part.pop("trace_id", None) for part in objects if isinstance(part, dict)]
+    return "unknown" if any(strangers) and check.is_valid(event) else "invalid"
+
+
+def check_faults(playload: str, scratch: pathlib.Path) -> bool:
+    """Events that data faults have damaged are not valid, as many as the run says; all others are."""
+    run_dir = scratch / "faults-run"
+    write_events(
+        *(playload, "data-faults", "40000", "--rate", "4k"),
+        *("--to", f"file:{scratch}/faults", "--run-dir", f"{run_dir}"),
+    )
+    invalid: dict[str, set[int]] = {topic: set() for topic in TOPICS.values()}
+    for row in run(playload, "expect", f"{run_dir}", "--faults").splitlines():
+        fault = json.loads(row)
+        if fault.get("valid") is False:
+            invalid[fault["topic"]].add(fault["position"])
+    good = True
+    for kind, topic in TOPICS.items():
+        check_one = validate.VALIDATORS[0](json.loads(run(playload, "schema", kind)))
+        lines = (scratch / "faults" / f"{topic}.ndjson").read_bytes().splitlines()
+        verdicts = [verdict_on(line, check_one) for line in lines]
+        counts = {name: verdicts.count(name) for name in ("valid", "unknown", "invalid")}
+        print(f"{topic}: {counts}, {len(invalid[topic])} of them are to be invalid")
+        good &= counts["invalid"] == len(invalid[topic]) > 0 and counts["unknown"] > 0
+        # A field too many is a fault of its own: the schema allows none.
+        good &= counts["unknown"] == sum(b'"trace_id"' in line for line in lines)
+    return good
+
+
 def main() -> int:
     playload = sys.argv[1]
     good = True
@@ -116,6 +154,8 @@ def main() -> int:
             if fits(schemas[kind, other], events[kind, form]):
                 good = False
                 print(f"{kind} events {form!r} are all valid under the schema {other!r}")
+        print("--- data faults", flush=True)
+        good &= check_faults(playload, scratch)
         print("--- the shop", flush=True)
         good &= check_shop(playload, scratch)
     return 0 if good else 1

@@ -58,10 +58,12 @@ struct Reader {
 // The specs of all tests: ordinary and small worlds, more lanes than a batch has runs, shards, an
 // end in the middle of a run, the original's world.
 std::vector<RunSpec> Specs() {
-  std::vector<RunSpec> specs = {
-      test::SpecOf(Eventful(5'000), 1, 120'007), test::SpecOf(Eventful(1), 2, 30'000),
-      test::SpecOf(Eventful(120'000), 3, 60'000), test::SpecOf(Compat(), 4, 60'001),
-      test::SpecOf(Eventful(700), 5, 5)};
+  std::vector<RunSpec> specs = {test::SpecOf(Eventful(5'000), 1, 120'007),
+                                test::SpecOf(Eventful(1), 2, 30'000),
+                                test::SpecOf(Eventful(120'000), 3, 60'000),
+                                test::SpecOf(Compat(), 4, 60'001),
+                                test::SpecOf(Eventful(700), 5, 5),
+                                test::SpecOf(test::WithFaults(Eventful(5'000)), 6, 90'001)};
   for (const auto& [shard, shards] : {std::pair{0u, 2u}, {4u, 5u}, {12u, 40u}}) {
     RunSpec spec = specs.front();
     spec.shard = shard;

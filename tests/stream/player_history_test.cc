@@ -12,12 +12,7 @@
 namespace playload {
 namespace {
 
-// For every player seen: its history alone is its lines of the whole stream, in order.
-TEST_CASE("PlayerHistory: one player alone is that player in the whole stream") {
-  Scenario world = test::World(700, {"casual", "whale", "fraudster"});
-  world.population.life_sessions = 2;
-  RunSpec spec = test::SpecOf(world, 31, 120'000);
-  spec.id_prefix = "p";
+void CheckHistories(const RunSpec& spec) {
   StreamOptions options;
   Stream stream(spec, options);
   REQUIRE(stream.Start().ok());
@@ -40,6 +35,19 @@ TEST_CASE("PlayerHistory: one player alone is that player in the whole stream") 
             return true;
           }).ok());
     CHECK(alone == lines);
+  }
+}
+
+// For every player seen: its history alone is its lines of the whole stream, in order.
+TEST_CASE("PlayerHistory: one player alone is that player in the whole stream") {
+  Scenario world = test::World(700, {"casual", "whale", "fraudster"});
+  world.population.life_sessions = 2;
+  RunSpec spec = test::SpecOf(world, 31, 120'000);
+  spec.id_prefix = "p";
+  for (const bool faults : {false, true}) {
+    CAPTURE(faults);
+    if (faults) spec.scenario = test::WithFaults(spec.scenario);
+    CheckHistories(spec);
   }
 }
 

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <map>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "tests/support/world.h"
@@ -98,6 +99,47 @@ TEST_CASE("Stream: the union of the shards is the single run; digests and tallie
   }
 }
 
+// Faults are a function of the scenario as everything else is; what a repetition repeats may have
+// been in another batch, tile or maker's hands.
+TEST_CASE("Stream: with data faults the same bytes from any threads, tiles and shards") {
+  RunSpec spec = test::SpecOf(test::WithFaults(test::World(5'000, kOrdinary)), 1234, 150'007);
+  const Read one = ReadAll(spec, Threads(1));
+  CHECK(one.lines.size() == 150'007);  // every position is one event
+  for (const int threads : {2, 7}) {
+    const Read many = ReadAll(spec, Threads(threads));
+    CHECK(many.bytes == one.bytes);
+    CHECK(many.digest == one.digest);
+    CHECK(many.tally.faults == one.tally.faults);
+  }
+  StreamOptions by_kind = Threads(2);
+  by_kind.by_kind = true;
+  CHECK(ReadAll(spec, by_kind).bytes == one.bytes);
+  spec.clock = Clock::kLive;  // smaller tiles
+  CHECK(ReadAll(spec, Threads(2)).bytes == one.bytes);
+  spec.clock = Clock::kVirtual;
+  for (std::size_t label = 0; label < kFaultLabels; ++label) {
+    CAPTURE(kFaultLabelNames[label]);
+    CHECK(TotalOf(one.tally.faults, label) > 100);
+  }
+
+  std::map<Position, std::string> lines;
+  std::uint64_t digest = 0;
+  Tally tally;
+  spec.shards = 3;
+  for (spec.shard = 0; spec.shard < 3; ++spec.shard) {
+    const Read part = ReadAll(spec, Threads(2));
+    lines.insert(part.lines.begin(), part.lines.end());
+    digest += part.digest;
+    tally.Add(part.tally);
+  }
+  CHECK(lines == one.lines);
+  CHECK(digest == one.digest);
+  CHECK(tally.faults == one.tally.faults);
+  CHECK(tally.player_events == one.tally.player_events);
+  CHECK(tally.fraud_frequent == one.tally.fraud_frequent);
+  CHECK(tally.server_alerts == one.tally.server_alerts);
+}
+
 TEST_CASE("Stream: a shorter run is the beginning of a longer one") {
   RunSpec spec = test::SpecOf(test::World(1'000, kOrdinary), 5, 50'000);
   const Read longer = ReadAll(spec, Threads(2));
@@ -150,7 +192,8 @@ TEST_CASE("Stream: stamps of rate max are shared and never go backwards") {
 // A destination that renders for itself: everything but the lines, and all of it the same.
 TEST_CASE("Stream: records instead of lines, with the same kinds, tally and digest") {
   RunSpec spec = test::SpecOf(test::World(5'000, kOrdinary), 1234, 150'007);
-  for (const std::uint32_t shards : {1u, 3u}) {
+  for (const std::uint32_t shards : {1u, 3u, 4u}) {
+    if (shards == 4) spec.scenario = test::WithFaults(std::move(spec.scenario));
     spec.shards = shards;
     Stream lines(spec, Threads(2));
     StreamOptions options = Threads(2);
@@ -183,6 +226,7 @@ TEST_CASE("Stream: records instead of lines, with the same kinds, tally and dige
     CHECK(records.tally().fraud_frequent == lines.tally().fraud_frequent);
     CHECK(records.tally().fraud_multi == lines.tally().fraud_multi);
     CHECK(records.tally().server_alerts == lines.tally().server_alerts);
+    CHECK(records.tally().faults == lines.tally().faults);
     CHECK(Stream::MemoryBytes(spec, options) < Stream::MemoryBytes(spec, Threads(2)));
     Snapshots snapshots(std::uint64_t{1} << 30);
     const std::uint64_t without = Stream::MemoryBytes(spec, options);

@@ -42,6 +42,29 @@ inline Scenario World(std::uint64_t players, const std::vector<std::string>& per
   return s;
 }
 
+// Every kind of data fault, all of them all the time, more of each than anybody would want.
+inline Scenario WithFaults(Scenario scenario) {
+  const auto add = [&](FaultKind kind, std::int64_t percent) -> FaultIncident& {
+    FaultIncident incident;
+    incident.name = kFaultKindNames[static_cast<unsigned>(kind)];
+    incident.kind = kind;
+    incident.share_parts = kProbabilityOne / 100 * percent;
+    scenario.faults.push_back(incident);
+    return scenario.faults.back();
+  };
+  add(FaultKind::kDuplicate, 5);
+  add(FaultKind::kDrop, 3);
+  add(FaultKind::kCorrupt, 20).how = (1u << kCorruptions) - 1;
+  FaultIncident& late = add(FaultKind::kLate, 10);
+  late.by_least_ns = 1'000'000'000;
+  late.by_most_ns = 3'600'000'000'000;
+  FaultIncident& skew = add(FaultKind::kClockSkew, 50);
+  skew.of = 1u << static_cast<unsigned>(Kind::kServer);
+  skew.by_least_ns = 1'000'000'000;
+  skew.by_most_ns = 60'000'000'000;
+  return scenario;
+}
+
 inline RunSpec SpecOf(Scenario scenario, std::uint64_t seed, Position end) {
   RunSpec spec;
   spec.scenario = std::move(scenario);

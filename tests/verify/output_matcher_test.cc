@@ -3,6 +3,7 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
+#include <array>
 #include <random>
 #include <string>
 #include <vector>
@@ -531,6 +532,201 @@ TEST_CASE("OutputMatcher: purchases in another order than planned") {
   CHECK(Judged(one, {aggregate("1", "1"), aggregate("9.97", "2")}, kAggregates, options) ==
         "2/1 0 0 0 1");
   CHECK(Judged(one, {aggregate("1", "1")}, kAggregates, options) == "2/1 1 0 0 0");
+}
+
+OutputMatcher::Options AtLeastOnce() {
+  OutputMatcher::Options options;
+  options.delivery = Delivery::kAtLeastOnce;
+  return options;
+}
+
+// Whatever is repeated of random outputs may be; whatever else is done to them fails as ever.
+TEST_CASE("OutputMatcher: at-least-once allows repeats of all outputs, and nothing else") {
+  std::mt19937 random(5);
+  for (int round = 0; round < 20; ++round) {
+    const World world = World::Random(static_cast<unsigned>(round), 600, 1 + random() % 40);
+    const std::vector<Produced> right = world.Run();
+    // As after restarts: each goes back to an earlier place and on from there.
+    std::vector<Produced> replayed;
+    std::array<std::uint64_t, kOutputKinds> repeats{};
+    for (std::size_t at = 0; at < right.size(); ++at) {
+      replayed.push_back(right[at]);
+      if (random() % 100 != 0) continue;
+      const std::size_t back = std::min<std::size_t>(at + 1, random() % 50);
+      for (std::size_t i = at + 1 - back; i <= at; ++i) {
+        replayed.push_back(right[i]);
+        ++repeats[static_cast<unsigned>(right[i].output)];
+      }
+    }
+    for (const OutputKind output : kAllOutputs) {
+      CAPTURE(kOutputNames[static_cast<unsigned>(output)]);
+      const std::string n = std::to_string(std::count_if(
+          right.begin(), right.end(), [&](const Produced& p) { return p.output == output; }));
+      const std::uint64_t again = repeats[static_cast<unsigned>(output)];
+      const std::string may = again == 0 ? "" : " may " + std::to_string(again);
+      CHECK(Judged(world, right, output, AtLeastOnce()) == n + "/" + n + " 0 0 0 0");
+      CHECK(Judged(world, replayed, output, AtLeastOnce()) == n + "/" + n + " 0 0 0 0" + may);
+      OutputMatcher matcher(AtLeastOnce());
+      Add(replayed, &matcher);
+      World again_world = world;
+      again_world.Expect(&matcher);
+      CHECK(matcher.Judge(output).repeats == again);
+    }
+  }
+}
+
+TEST_CASE("OutputMatcher: at-least-once, summaries") {
+  World world;
+  for (int i = 0; i < 2; ++i) world.Player(7);
+  const std::vector<Produced> right = world.Run();
+  const auto summary = [](const std::string& player, const std::string& count) {
+    return Produced{kSummaries, player,
+                    R"({"player_id":")" + player + R"(","event_count":)" + count + "}"};
+  };
+  CHECK(Judged(world, {right[0], right[1], right[0]}, kSummaries, AtLeastOnce()) ==
+        "2/2 0 0 0 0 may 1");
+  CHECK(Judged(world, {right[0]}, kSummaries, AtLeastOnce()) == "2/1 1 0 0 0");
+  // Of a player without events there is nothing to repeat, and another content repeats nothing.
+  CHECK(Judged(world, {right[0], right[1], summary("player_8", "1")}, kSummaries, AtLeastOnce()) ==
+        "2/2 0 1 0 0");
+  CHECK(Judged(world, {right[0], summary("player_7", "2")}, kSummaries, AtLeastOnce()) ==
+        "2/1 0 0 0 1");
+  CHECK(Judged(world, {right[0], right[1], summary("player_7", "2")}, kSummaries, AtLeastOnce()) ==
+        "2/2 0 1 0 0");
+}
+
+TEST_CASE("OutputMatcher: at-least-once, aggregates: repeats are allowed, counting twice is not") {
+  const World world = Purchases(7, {"USD", "USD", "EUR", "USD"});  // 4.99 each
+  std::vector<Produced> right;
+  for (const Produced& p : world.Run()) {
+    if (p.output == kAggregates) right.push_back(p);
+  }
+  REQUIRE(right.size() == 4);
+  const auto aggregate = [](const std::string& total, const std::string& count) {
+    return Produced{kAggregates, "player_7",
+                    R"({"total_amount":)" + total + R"(,"transaction_count":)" + count + "}"};
+  };
+  const auto judged = [&](std::vector<Produced> produced) {
+    return Judged(world, produced, kAggregates, AtLeastOnce());
+  };
+  // A restart that goes back by two.
+  CHECK(judged({right[0], right[1], right[2], right[1], right[2], right[3]}) ==
+        "4/4 0 0 0 0 may 2");
+  // The same restart with state that was not set back: the third event is counted twice.
+  CHECK(judged({right[0], right[1], right[2], right[3], aggregate("24.950000000000003", "5")}) ==
+        "4/4 0 1 0 0");
+  // The same with other amounts: the total tells.
+  CHECK(judged({right[0], right[1], right[2], aggregate("15", "4")}) == "4/3 0 0 0 1");
+  CHECK(judged({right[0], right[1], right[2], right[3], aggregate("15", "4")}) == "4/4 0 1 0 0");
+  // A wrong one that is repeated is wrong once.
+  CHECK(judged({right[0], right[1], right[2], aggregate("15", "4"), aggregate("15", "4")}) ==
+        "4/3 0 0 0 1 may 1");
+  // Repeats hide nothing that is missing.
+  CHECK(judged({right[0], right[1], right[1], right[2], right[2]}) == "4/3 1 0 0 0 may 2");
+  CHECK(judged({right[0],
+                right[1],
+                right[2],
+                right[3],
+                {kAggregates, "player_8", R"({"total_amount":1,"transaction_count":1})"}}) ==
+        "4/4 0 1 0 0");
+}
+
+TEST_CASE("OutputMatcher: at-least-once, server alerts") {
+  World world;
+  world.Server(1, 90, 10, 57, "2026-01-01T00:00:01Z");
+  world.Server(1, 80, 80, 58, "2026-01-01T00:00:02Z");
+  world.Server(1, 91, 10, 59, "2026-01-01T00:00:03Z");
+  const std::vector<Produced> right = world.Run();
+  REQUIRE(right.size() == 2);
+  const Produced below{kServerAlerts, "server_1",
+                       testing::ServerLine("server_1", "80", "80", "58", "2026-01-01T00:00:02Z")};
+  const auto judged = [&](const std::vector<Produced>& produced) {
+    return Judged(world, produced, kServerAlerts, AtLeastOnce());
+  };
+  CHECK(judged({right[0], right[1], right[0], right[0]}) == "2/2 0 0 0 0 may 2");
+  CHECK(judged({right[0], right[0]}) == "2/1 1 0 0 0 may 1");
+  CHECK(judged({right[0], right[1], below}) == "2/2 0 1 0 0");
+  CHECK(judged({right[0], right[1], below, below}) == "2/2 0 2 0 0");
+}
+
+TEST_CASE("OutputMatcher: at-least-once, fraud alerts of one user") {
+  const World world = Purchases(7, {"USD", "USD", "EUR", "USD", "USD", "USD", "USD"});
+  const Produced m = Fraud("player_7", kReasonMulti);
+  const Produced f = Fraud("player_7", kReasonFrequent);
+  const auto judged = [&](const std::vector<Produced>& produced) {
+    return Judged(world, produced, kFraudAlerts, AtLeastOnce());
+  };
+  // Restarts that go back by one, by three, to the beginning, and twice.
+  CHECK(judged({m, m, m, f, f, f}) == "5/5 0 0 0 0 may 1");
+  CHECK(judged({m, m, m, f, f, m, f, f}) == "5/5 0 0 0 0 may 3");
+  CHECK(judged({m, m, m, f, f, m, m, m, f, f}) == "5/5 0 0 0 0 may 5");
+  CHECK(judged({m, m, m, m, f, m, f, m, f, f}) == "5/5 0 0 0 0 may 5");
+  // No restart explains these: before the first alert about frequency all others have come.
+  CHECK(judged({m, m, f, m, f}) == "5/4 0 0 0 1");
+  CHECK(judged({f, f, m, m, m}) == "5/2 0 0 0 3");
+  // A repeat stands for no other one; what cannot be a repeat still does.
+  CHECK(judged({m, m, m, m, f}) == "5/4 1 0 0 0 may 1");
+  CHECK(judged({m, m, m, f, Fraud("player_7", "Bad luck")}) == "5/4 0 0 0 1");
+  CHECK(judged({m, m, m, f, f, Fraud("player_7", "Bad luck")}) == "5/5 0 1 0 0");
+  CHECK(judged({}) == "5/0 5 0 0 0");
+}
+
+TEST_CASE("OutputMatcher: at-least-once, alerts for those who must have none stay unexpected") {
+  World world = Purchases(7, {"USD", "USD", "USD", "USD", "USD"});
+  for (int i = 0; i < 6; ++i) world.Purchase(8, "USD");
+  for (const char* const currency : {"USD", "EUR"}) world.Purchase(9, currency);
+  const auto with = [&](const Produced& more) {
+    return Judged(world,
+                  {Fraud("player_8", kReasonFrequent), Fraud("player_9", kReasonMulti), more},
+                  kFraudAlerts, AtLeastOnce());
+  };
+  // Five purchases, one of them counted twice: an alert of a clean user.
+  CHECK(with(Fraud("player_7", kReasonFrequent)) == "2/2 0 1 0 0");
+  CHECK(with(Fraud("player_7", kReasonMulti)) == "2/2 0 1 0 0");
+  CHECK(with(Fraud("player_6", kReasonMulti)) == "2/2 0 1 0 0");
+  // Users with alerts for one reason must have none for the other.
+  CHECK(with(Fraud("player_8", kReasonMulti)) == "2/2 0 1 0 0");
+  CHECK(with(Fraud("player_9", kReasonFrequent)) == "2/2 0 1 0 0");
+  // Their own again.
+  CHECK(with(Fraud("player_8", kReasonFrequent)) == "2/2 0 0 0 0 may 1");
+  CHECK(with(Fraud("player_9", kReasonMulti)) == "2/2 0 0 0 0 may 1");
+}
+
+TEST_CASE("OutputMatcher: at-least-once, a low threshold is still told from repeats") {
+  World world;
+  std::vector<Produced> early;
+  for (std::uint64_t user = 1; user <= 20; ++user) {
+    const int n = user <= 10 ? 5 : 7;
+    for (int i = 0; i < n; ++i) world.Purchase(user, "USD");
+    for (int i = 4; i < n; ++i) {
+      early.push_back(Fraud("player_" + std::to_string(user), kReasonFrequent));
+    }
+  }
+  early.push_back(early.back());
+  CHECK(Judged(world, early, kFraudAlerts, AtLeastOnce()) == "20/20 0 20 0 0 may 1");
+}
+
+TEST_CASE("OutputMatcher: at-least-once, purchases in another order than planned") {
+  OutputMatcher::Options options = AtLeastOnce();
+  options.user_order = false;
+  const World two = Purchases(7, {"USD", "EUR"});
+  const World three = Purchases(7, {"USD", "EUR", "USD"});
+  const World four = Purchases(7, {"USD", "USD", "USD", "EUR"});
+  const Produced m = Fraud("player_7", kReasonMulti);
+  // One alert for certain and one that depends on the order; again any number of times.
+  CHECK(Judged(three, {m, m, m}, kFraudAlerts, options) == "1/1 0 0 0 0 may 2");
+  CHECK(Judged(two, {m, m}, kFraudAlerts, options) == "1/1 0 0 0 0 may 1");
+  CHECK(Judged(four, {m, m, m, m, m}, kFraudAlerts, options) == "1/1 0 0 0 0 may 4");
+  CHECK(Judged(Purchases(7, {"USD", "USD"}), {m}, kFraudAlerts, options) == "0/0 0 1 0 0");
+  // The last total is judged beside repeats, too.
+  const auto aggregate = [](const std::string& total, const std::string& count) {
+    return Produced{kAggregates, "player_7",
+                    R"({"total_amount":)" + total + R"(,"transaction_count":)" + count + "}"};
+  };
+  CHECK(Judged(two, {aggregate("1", "1"), aggregate("9.98", "2"), aggregate("9.98", "2")},
+               kAggregates, options) == "2/2 0 0 0 0 may 1");
+  CHECK(Judged(two, {aggregate("1", "1"), aggregate("1", "1"), aggregate("9.97", "2")}, kAggregates,
+               options) == "2/1 0 0 0 1 may 1");
 }
 
 TEST_CASE("OutputMatcher: the first ten examples, by user, say what was expected and what came") {

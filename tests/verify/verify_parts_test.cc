@@ -302,6 +302,7 @@ fraud-alerts                     12          9          1       11           5  
 note: a note
 
 fraud-alerts, missing: 11; the first examples
+  (a purchase calls for an alert: it was lost, state began anew, or the threshold is too high)
   player_0
     expected: an "alert"
       history of player_0 in fraud-alerts
@@ -334,6 +335,7 @@ fraud-alerts, missing: 11; the first examples
       history of player_9 in fraud-alerts
 
 fraud-alerts, unexpected: 5
+  (no purchase of this user calls for it: events were counted twice, state is older than the run, or the threshold is too low)
   (no key)
     got:      x
       history of  in fraud-alerts
@@ -350,6 +352,71 @@ player-session-summaries  1,234,567  1,234,567  1,234,567        0           0  
 
 passed
 )");
+}
+
+TEST_CASE("Verdict: what was promised stands in it, and decides about repeats") {
+  Comparison again;
+  again.name = "server-alerts";
+  again.expected = again.matched = 2'000;
+  again.delivery = Delivery::kAtLeastOnce;
+  again.Add(Flaw::kDuplicate, 1'500, []() -> FlawExample { throw "not asked for"; });
+  CHECK(again.passed());
+  CHECK(again.seen() == 3'500);
+  Verdict verdict;
+  verdict.delivery = Delivery::kAtLeastOnce;
+  verdict.isolation = "read_uncommitted";
+  verdict.outputs = {again};
+  CHECK(VerdictText(verdict, nullptr) ==
+        R"(               expected   seen  matched  missing  unexpected  duplicate  wrong    may
+server-alerts     2,000  3,500    2,000        0           0          0      0  1,500
+at-least-once: 1,500 outputs came again, which it allows
+
+passed
+)");
+  simdjson::dom::parser parser;
+  simdjson::dom::element json;
+  REQUIRE(parser.parse(VerdictJson(verdict)).get(json) == simdjson::SUCCESS);
+  std::string_view word;
+  std::uint64_t repeats = 0;
+  CHECK(json.at_pointer("/delivery").get(word) == simdjson::SUCCESS);
+  CHECK(word == "at-least-once");
+  CHECK(json.at_pointer("/isolation").get(word) == simdjson::SUCCESS);
+  CHECK(word == "read_uncommitted");
+  CHECK(json.at_pointer("/outputs/server-alerts/repeats").get(repeats) == simdjson::SUCCESS);
+  CHECK(repeats == 1'500);
+  REQUIRE(parser.parse(VerdictJson(SomeVerdict())).get(json) == simdjson::SUCCESS);
+  CHECK(json.at_pointer("/delivery").get(word) == simdjson::SUCCESS);
+  CHECK(word == "exactly-once");
+  CHECK(json.at_pointer("/isolation").error() != simdjson::SUCCESS);
+}
+
+TEST_CASE("Verdict: each flaw of each output is explained in one line") {
+  for (const char* const name : kOutputNames) {
+    Comparison c;
+    c.name = name;
+    for (unsigned f = 0; f < kFlaws; ++f) {
+      c.Add(static_cast<Flaw>(f), 1, [] { return FlawExample{"key", "expected", "got"}; });
+    }
+    Verdict verdict;
+    verdict.outputs = {c};
+    const std::string text = VerdictText(verdict, nullptr);
+    for (unsigned f = 0; f < kFlaws; ++f) {
+      const std::string head = std::string(name) + ", " + kFlawNames[f] + ": 1\n  (";
+      const std::size_t at = text.find(head);
+      REQUIRE(at != std::string::npos);
+      CHECK(text.find(")\n  key\n", at) > at + head.size() + 20);
+    }
+  }
+}
+
+TEST_CASE("ParseDelivery: the two promises, and an error that names them") {
+  for (int i = 0; i < kDeliveries; ++i) {
+    const Result<Delivery> delivery = ParseDelivery(kDeliveryNames[i]);
+    REQUIRE(delivery.has_value());
+    CHECK(static_cast<int>(*delivery) == i);
+  }
+  CHECK(ParseDelivery("at-most-once").error().message() ==
+        "'at-most-once' is neither exactly-once nor at-least-once");
 }
 
 TEST_CASE("ParseOutputKind: the four names, and the nearest one for others") {

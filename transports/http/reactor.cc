@@ -20,6 +20,7 @@
 #include <utility>
 
 #include "generator/base/system.h"
+#include "generator/event/fault.h"
 #include "transports/http/guard.h"
 #include "transports/http/names.h"
 #include "transports/http/pages.h"
@@ -757,6 +758,18 @@ std::string Reactor::LatestEvent(Kind kind) const {
   if (after == 0) return {};
   const BlockRef block = source_->window.Get((after - 1) / kBatchEvents);
   if (!block) return {};
+  const Record& record = block->records[(after - 1) % kBatchEvents];
+  if (IsFaulty(record)) {
+    // As it was before it was damaged, for it becomes a part of a JSON document here.
+    const Layout& layout = source_->tables.layout;
+    const PolledEvent whole{WithoutCorruption(record), layout.LaneOf((after - 1) / kRunLength),
+                            layout.PositionOf(after - 1)};
+    std::string line;
+    std::vector<std::uint32_t> ends;
+    renderer_->RenderLines({&whole, 1}, block->stamp_ns, &line, &ends);
+    line.pop_back();
+    return line;
+  }
   Form form;
   form.format = StreamFormat::kNdjson;
   form.kinds = static_cast<std::uint8_t>(1u << static_cast<unsigned>(kind));

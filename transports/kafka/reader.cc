@@ -100,8 +100,12 @@ Status KafkaReader::Impl::Assign(const std::atomic<bool>& stop) {
     Topic& topic = topics[name];
     topic.next = range->begin;
     topic.ended.assign(cnt, false);
-    partitions += cnt;
+    const auto only = options.only.find(name);
     for (std::size_t p = 0; p < cnt; ++p) {
+      if (only != options.only.end() && !only->second.contains(static_cast<std::int32_t>(p))) {
+        continue;
+      }
+      ++partitions;
       // Said here, in words, instead of by an out-of-range error after the first fetch. (The end
       // may be the last *stable* offset, which an open transaction holds below a start that is
       // right.)
@@ -254,6 +258,7 @@ Result<std::span<const KafkaRecord>> KafkaReader::Next(milliseconds timeout) {
            .partition = m.partition,
            .offset = m.offset,
            .timestamp_ms = type == RD_KAFKA_TIMESTAMP_NOT_AVAILABLE ? -1 : timestamp,
+           .append_time = type == RD_KAFKA_TIMESTAMP_LOG_APPEND_TIME,
            .key = {static_cast<const char*>(m.key), m.key_len},
            .value = {static_cast<const char*>(m.payload), m.len},
            .has_key = m.key != nullptr,

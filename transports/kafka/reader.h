@@ -28,6 +28,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <span>
 #include <string>
 #include <string_view>
@@ -43,6 +44,7 @@ struct KafkaRecord {
   std::int32_t partition = 0;
   std::int64_t offset = 0;
   std::int64_t timestamp_ms = -1;  // -1: none
+  bool append_time = false;        // the timestamp is the broker's (LogAppendTime)
   std::string_view key;            // empty when the record has none: see has_key
   std::string_view value;          // empty for a tombstone: see has_value
   bool has_key = false;
@@ -60,6 +62,8 @@ class KafkaReader {
     KafkaSettings settings;
     std::map<std::string, Offsets>
         topics;  // may be empty: only the questions below are then answered
+    // Of a topic named here these partitions alone.
+    std::map<std::string, std::set<std::int32_t>> only = {};
     std::chrono::milliseconds connect_timeout{30'000};
     // Receives "waiting for Kafka at ..." lines; may be empty. Called inside Open() and Next().
     std::function<void(const std::string&)> log;

@@ -1,4 +1,5 @@
-"""The clients that come from package registries, fetched as their lock files say, and built.
+"""The clients that come from package registries, fetched as their lock files say, and built; and
+examples/, which are built the same way.
 
 Each call gives a folder or program that is ready; the first call makes it, whole or not at all, in
 $PLAYLOAD_TEST_CLIENTS (ctest names a folder of the build) or in the cache that Kafka is kept in. A
@@ -8,6 +9,7 @@ changed lock file makes another folder.
 """
 
 import fcntl
+import functools
 import hashlib
 import os
 import pathlib
@@ -19,6 +21,7 @@ import time
 from collections.abc import Callable
 
 HERE = pathlib.Path(__file__).resolve().parent
+EXAMPLES = HERE.parents[2] / "examples"
 TRIES = 3
 STEP_SECONDS = 600
 
@@ -130,9 +133,28 @@ def fluvio_like() -> pathlib.Path:
     return _made("fluvio-like", files, make) / "fluvio_like"
 
 
+def duckdb() -> pathlib.Path:
+    """A folder for PYTHONPATH with DuckDB."""
+    version = f"{sys.version_info.major}.{sys.version_info.minor}"
+    return _from_pypi(f"duckdb-python{version}", HERE / "duckdb_requirements.txt")
+
+
+def example(name: str) -> pathlib.Path:
+    """The jar of a Maven project in examples/, with what it needs in lib/ beside it."""
+    source = EXAMPLES / name
+    files = [source / "pom.xml", *sorted(file for file in source.rglob("src/**/*.*"))]
+
+    def make(folder: pathlib.Path) -> None:
+        maven = ["mvn", "-q", "-B", "-f", source / "pom.xml", f"-Dtarget={folder}", "package"]
+        _step(*maven, folder=folder)
+
+    return _made(f"example-{name}", files, make) / f"{name}.jar"
+
+
 def main() -> int:
+    examples = [functools.partial(example, name) for name in ("kafka-streams", "flink", "flink-sql")]
     try:
-        for made in (eventsource, httpx_sse, openapi_tools, fluvio_like):
+        for made in (eventsource, httpx_sse, openapi_tools, fluvio_like, duckdb, *examples):
             began = time.monotonic()
             print(f"{made()}  ({time.monotonic() - began:.1f} s)")
     except DependencyError as error:
