@@ -42,6 +42,15 @@ Result<FedBy> FindFedBy(const Manifest& manifest, const std::string& name);
 // same kind, else the first.
 std::size_t DestinationFor(const Manifest& manifest, const std::string& from);
 
+// A run whose pipeline is to be judged, and what fed that; it need not be over. `from`, `fed_by`:
+// as of VerifyOptions.
+struct JudgedRun {
+  Manifest manifest;
+  FedBy fed_by;
+};
+Result<JudgedRun> OpenJudgedRun(const std::string& run_dir, const std::string& from,
+                                const std::string& fed_by);
+
 Result<FinishedRun> LoadRun(const std::string& run_dir, const FedBy& fed_by, int threads);
 // The players and servers of a shard; empty where all are.
 OwnNumber OwnNumbersOf(const RunSpec& spec);

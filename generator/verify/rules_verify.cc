@@ -240,30 +240,16 @@ class RulesVerifier {
 
  private:
   Status Load() {
-    Result<Manifest> manifest = ReadManifest(options_.run_dir);
-    if (!manifest) return manifest.error();
-    manifest_ = std::move(*manifest);
-    if (manifest_.destinations.empty()) {
-      return Invalid(options_.run_dir + "/manifest.json: the run had no destination");
-    }
-    const bool compat = manifest_.spec.scenario.compat;
-    if (manifest_.spec.shards > 1 && compat) {
-      return Invalid(
-          "the players of compat are in every shard at once: a shard alone cannot be verified");
-    }
-    if (options_.fed_by.empty()) {
-      fed_by_.destination = DestinationFor(manifest_, options_.from);
-    } else {
-      const Result<FedBy> fed_by = FindFedBy(manifest_, options_.fed_by);
-      if (!fed_by) return fed_by.error();
-      fed_by_ = *fed_by;
-    }
+    Result<JudgedRun> judged = OpenJudgedRun(options_.run_dir, options_.from, options_.fed_by);
+    if (!judged) return judged.error();
+    manifest_ = std::move(judged->manifest);
+    fed_by_ = judged->fed_by;
     Result<FinishedRun> run =
         TakeUp(options_.run_dir, manifest_, fed_by_, rules_, options_.threads);
     if (!run) return run.error();
     run_ = std::move(*run);
 
-    for (const OutputTopic& topic : OutputTopicsOf(rules_, compat)) {
+    for (const OutputTopic& topic : OutputTopicsOf(rules_, manifest_.spec.scenario.compat)) {
       if (!only_.empty() && std::find(only_.begin(), only_.end(), topic.name) == only_.end()) {
         continue;
       }

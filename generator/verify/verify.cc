@@ -190,6 +190,28 @@ OwnNumber OwnNumbersOf(const RunSpec& spec) {
   };
 }
 
+Result<JudgedRun> OpenJudgedRun(const std::string& run_dir, const std::string& from,
+                                const std::string& fed_by) {
+  Result<Manifest> manifest = ReadManifest(run_dir);
+  if (!manifest) return manifest.error();
+  JudgedRun run{std::move(*manifest), {}};
+  if (run.manifest.destinations.empty()) {
+    return Invalid(run_dir + "/manifest.json: the run had no destination");
+  }
+  if (run.manifest.spec.shards > 1 && run.manifest.spec.scenario.compat) {
+    return Invalid(
+        "the players of compat are in every shard at once: a shard alone cannot be verified");
+  }
+  if (fed_by.empty()) {
+    run.fed_by.destination = DestinationFor(run.manifest, from);
+    return run;
+  }
+  const Result<FedBy> found = FindFedBy(run.manifest, fed_by);
+  if (!found) return found.error();
+  run.fed_by = *found;
+  return run;
+}
+
 void AddRunNotes(const std::string& run_dir, const FedBy& fed_by, const FinishedRun& run,
                  std::vector<std::string>* notes) {
   const auto count = [&run](Fate fate) { return run.ledger.total(fate); };
@@ -271,24 +293,10 @@ class Verifier {
 
  private:
   Status Load() {
-    Result<Manifest> manifest = ReadManifest(options_.run_dir);
-    if (!manifest) return manifest.error();
-    manifest_ = std::move(*manifest);
-    if (manifest_.destinations.empty()) {
-      return Invalid(options_.run_dir + "/manifest.json: the run had no destination");
-    }
-    if (manifest_.spec.shards > 1 && manifest_.spec.scenario.compat) {
-      return Invalid(
-          "the players of compat are in every shard at once: a shard alone cannot be "
-          "verified");
-    }
-    if (options_.fed_by.empty()) {
-      fed_by_.destination = DestinationFor(manifest_, options_.from);
-    } else {
-      const Result<FedBy> fed_by = FindFedBy(manifest_, options_.fed_by);
-      if (!fed_by) return fed_by.error();
-      fed_by_ = *fed_by;
-    }
+    Result<JudgedRun> judged = OpenJudgedRun(options_.run_dir, options_.from, options_.fed_by);
+    if (!judged) return judged.error();
+    manifest_ = std::move(judged->manifest);
+    fed_by_ = judged->fed_by;
     outputs_ = options_.only;
     if (outputs_.empty() && !options_.inputs) {
       for (int i = 0; i < kOutputKinds; ++i) outputs_.push_back(static_cast<OutputKind>(i));
@@ -802,6 +810,26 @@ Result<Delivery> ParseDelivery(std::string_view name) {
   return Invalid(Quoted(name) + " is neither exactly-once nor at-least-once");
 }
 
+namespace {
+
+// A run that must be over; fed by its first destination where nothing is said.
+Result<JudgedRun> OpenFinished(const std::string& run_dir, const std::string& fed_by) {
+  Result<Manifest> manifest = ReadManifest(run_dir);
+  if (!manifest) return manifest.error();
+  if (!manifest->finished) {
+    return Invalid(run_dir + ": the run is not over, so its events are not known yet");
+  }
+  JudgedRun run{std::move(*manifest), {}};
+  if (!fed_by.empty()) {
+    const Result<FedBy> found = FindFedBy(run.manifest, fed_by);
+    if (!found) return found.error();
+    run.fed_by = *found;
+  }
+  return run;
+}
+
+}  // namespace
+
 Status Expect(const std::string& run_dir, const std::string& fed_by, std::optional<OutputKind> only,
               int threads, const std::function<bool(std::string_view lines)>& sink) {
   ExpectOptions options;
@@ -814,17 +842,9 @@ Status Expect(const std::string& run_dir, const std::string& fed_by, std::option
 
 Status Expect(const ExpectOptions& options, const std::atomic<bool>& stop,
               const std::function<bool(std::string_view lines)>& sink) {
-  const Result<Manifest> manifest = ReadManifest(options.run_dir);
-  if (!manifest) return manifest.error();
-  if (!manifest->finished) {
-    return Invalid(options.run_dir + ": the run is not over, so its events are not known yet");
-  }
-  FedBy from;
-  if (!options.fed_by.empty()) {
-    const Result<FedBy> found = FindFedBy(*manifest, options.fed_by);
-    if (!found) return found.error();
-    from = *found;
-  }
+  const Result<JudgedRun> judged = OpenFinished(options.run_dir, options.fed_by);
+  if (!judged) return judged.error();
+  const FedBy& from = judged->fed_by;
   const Result<FinishedRun> run = LoadRun(options.run_dir, from, options.threads);
   if (!run) return run.error();
   const Replay& replay = *run->replay;
@@ -837,7 +857,7 @@ Status Expect(const ExpectOptions& options, const std::atomic<bool>& stop,
     checkpoints.emplace(options.run_dir, run->spec, replay.tables().model);
   }
   Checkpoints* const usable = checkpoints ? &*checkpoints : nullptr;
-  const ManifestDestination& destination = manifest->destinations[from.destination];
+  const ManifestDestination& destination = judged->manifest.destinations[from.destination];
   Status made;
   switch (options.what) {
     case ExpectOptions::What::kOutputs:
@@ -872,18 +892,9 @@ Status Expect(const ExpectOptions& options, const std::atomic<bool>& stop,
 
 Status ExpectFaults(const std::string& run_dir, const std::string& fed_by, int threads,
                     const std::function<bool(std::string_view lines)>& sink) {
-  const Result<Manifest> manifest = ReadManifest(run_dir);
-  if (!manifest) return manifest.error();
-  if (!manifest->finished) {
-    return Invalid(run_dir + ": the run is not over, so its events are not known yet");
-  }
-  FedBy from;
-  if (!fed_by.empty()) {
-    const Result<FedBy> found = FindFedBy(*manifest, fed_by);
-    if (!found) return found.error();
-    from = *found;
-  }
-  const Result<FinishedRun> run = LoadRun(run_dir, from, threads);
+  const Result<JudgedRun> judged = OpenFinished(run_dir, fed_by);
+  if (!judged) return judged.error();
+  const Result<FinishedRun> run = LoadRun(run_dir, judged->fed_by, threads);
   if (!run) return run.error();
   return WriteFaults(*run->replay, run->arrivals, run->ledger.topics, sink);
 }
