@@ -17,7 +17,7 @@
 #include "generator/rules/load.h"
 #include "generator/run/progress.h"
 #include "generator/run/signals.h"
-#include "generator/verify/rules_verify.h"
+#include "generator/verify/rules_expect.h"
 #include "generator/verify/verify.h"
 
 namespace playload {
@@ -100,10 +100,16 @@ const CommandSyntax& ExpectSyntax() {
 
 // What of the other flags goes with rules of one's own.
 Status CheckRulesFlags(const Flags& flags) {
-  for (const char* name : {"user", "from", "to", "explain", "locate"}) {
+  for (const char* name : {"from", "to", "locate"}) {
     if (flags.Has(name)) {
       return flags.Wrong("rules", std::string("goes with the whole run; leave out --") + name);
     }
+  }
+  if (flags.Has("user") != flags.On("explain")) {
+    return flags.Wrong(
+        "rules",
+        "tells one key alone as --user KEY --explain, which says what the rules made "
+        "of its events");
   }
   return {};
 }
@@ -119,12 +125,20 @@ Status ExpectRulesOf(const Flags& flags) {
   }
   const Result<int> threads = ReadThreads(flags, false);
   if (!threads) return threads.error();
+  const RulesExpectOptions options{flags.arguments().front(), flags.Text("fed-by"), name,
+                                   flags.Text("user"), *threads};
   Output output;
-  const Status made =
-      ExpectRules(flags.arguments().front(), flags.Text("fed-by"), *rules, name, *threads,
-                  [&output](std::string_view lines) { return output.Write(lines); });
+  bool any = false;
+  const Status made = ExpectRules(options, *rules, [&](std::string_view lines) {
+    any = true;
+    return output.Write(lines);
+  });
   const Status flushed = output.Flush();
-  return made.ok() ? flushed : made;
+  if (!made.ok()) return made;
+  if (!any && !options.explain.empty()) {
+    return Invalid("no event of this run has the key " + Quoted(options.explain) + " of a rule");
+  }
+  return flushed;
 }
 
 Status ExpectFaultsOf(const Flags& flags) {

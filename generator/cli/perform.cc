@@ -17,13 +17,13 @@
 #include "generator/cli/background.h"
 #include "generator/cli/http_flags.h"
 #include "generator/cli/output.h"
+#include "generator/cli/verify_flags.h"
 #include "generator/reference/run_pipeline.h"
 #include "generator/run/progress.h"
 #include "generator/run/run.h"
 #include "generator/run/run_clock.h"
 #include "generator/run/signals.h"
 #include "generator/verify/live.h"
-#include "generator/verify/outputs.h"
 #include "generator/verify/verify.h"
 
 namespace playload {
@@ -114,20 +114,19 @@ Status Company::StartPipeline(const KafkaTransport& kafka) {
 
 Status Company::StartVerification(const std::string& run_dir, const Destination& destination) {
   const DestinationOptions& run = setup_.run.destinations;
-  VerifyOptions options;
+  VerifyOptions options = setup_.verification;
   options.run_dir = run_dir;
   options.from = "kafka://" + destination.kafka->bootstrap();
   options.fed_by = destination.transport->name();
-  options.settings = run.kafka;
   options.topics = run.topics;
-  options.connect_timeout = run.connect_timeout;
   options.threads = setup_.run.threads;
-  options.thresholds = setup_.thresholds;
   options.log = [this](const std::string& line) { progress_.Note(line); };
   if (setup_.verify_at) {
     options.from = "kafka://" + setup_.verify_at->brokers;
     std::vector<std::string> topics;
-    for (const char* const usual : kOutputNames) topics.push_back(TopicFor(run.topics, usual));
+    for (const std::string& usual : TopicsToRename(options.rules)) {
+      topics.push_back(TopicFor(run.topics, usual));
+    }
     auto ends = TopicEnds({setup_.verify_at->brokers, run.kafka, run.connect_timeout}, topics,
                           signals_.stop());
     if (!ends) return {ends.error().code(), "--verify: " + ends.error().message()};

@@ -9,9 +9,9 @@
 
 #include "generator/base/text.h"
 #include "generator/cli/http_flags.h"
+#include "generator/cli/verify_flags.h"
 #include "generator/pace/plan.h"
 #include "generator/run/spec_text.h"
-#include "generator/verify/judge_thresholds.h"
 #include "personas/load.h"
 #include "scenarios/load.h"
 #include "transports/file/stdout_transport.h"
@@ -77,13 +77,13 @@ std::vector<Flag> RunFlags() {
        "verify what the pipeline puts out, live, on the run's Kafka or on kafka://HOST:PORT; exit "
        "code 99 if it is wrong",
        false, "://"},
-      {"threshold", "CONDITION",
-       "what must hold of it, as in 'alert_latency.p(99)<2s' or 'matched{fraud-alerts}>=100'; "
-       "exit code 99 if it does not",
-       true},
+      {"verify-timeout", "TIME",
+       "how long nothing may come after the run before what is missing is missing (30s)"},
       {"hold", "TIME", "keep the embedded Kafka and http:// up this long after the run"},
       {"quiet", "", "no progress"},
   };
+  const std::vector<Flag> verify = VerifyFlags();
+  flags.insert(flags.end() - 2, verify.begin(), verify.end());
   const std::vector<Flag> http = HttpFlags();
   flags.insert(flags.end() - 1, http.begin(), http.end());
   return flags;
@@ -101,11 +101,28 @@ std::vector<Flag> ServeFlags() {
   };
   for (const Flag& flag : RunFlags()) {
     // What is about other destinations, or stands above.
-    static const std::set<std::string_view> kOthers = {
-        "to",       "rate",          "duration", "player",       "type",
-        "topic",    "create-topics", "kafka",    "kafka-config", "connect-timeout",
-        "verify",   "drain-timeout", "compress", "pipeline",     "hold",
-        "threshold"};
+    static const std::set<std::string_view> kOthers = {"to",
+                                                       "rate",
+                                                       "duration",
+                                                       "player",
+                                                       "type",
+                                                       "topic",
+                                                       "create-topics",
+                                                       "kafka",
+                                                       "kafka-config",
+                                                       "connect-timeout",
+                                                       "verify",
+                                                       "drain-timeout",
+                                                       "compress",
+                                                       "pipeline",
+                                                       "hold",
+                                                       "verify-timeout",
+                                                       "rules",
+                                                       "only",
+                                                       "delivery",
+                                                       "isolation",
+                                                       "locate",
+                                                       "threshold"};
     if (!kOthers.contains(flag.name)) flags.push_back(flag);
   }
   return flags;
@@ -429,7 +446,7 @@ Status ReadHttp(const Flags& flags, SetupOf command, RunSetup* setup) {
   return CheckWhoMayRead(flags, command == SetupOf::kServe ? "listen" : "to", run.to);
 }
 
-// --verify and --threshold.
+// --verify, and what is about it.
 Status ReadVerification(const Flags& flags, RunSetup* setup) {
   const std::string verify = flags.Text("verify");
   setup->verify = !verify.empty() && verify != "false";
@@ -447,13 +464,23 @@ Status ReadVerification(const Flags& flags, RunSetup* setup) {
     }
     setup->verify_at = *address;
   }
-  Result<std::vector<Threshold>> thresholds = ReadThresholds(flags);
-  if (!thresholds) return thresholds.error();
-  setup->thresholds = std::move(*thresholds);
-  if (!setup->verify && flags.Given("threshold")) {
-    return flags.Wrong("threshold", "is about what --verify finds; add --verify");
+  if (!setup->verify) {
+    std::vector<Flag> about = VerifyFlags();
+    about.push_back({"verify-timeout", "", ""});
+    for (const Flag& flag : about) {
+      if (!flags.Given(flag.name)) continue;
+      return flags.Wrong(flag.name, "is about what --verify finds; add --verify");
+    }
+    return {};
   }
-  return {};
+  VerifyOptions& options = setup->verification;
+  options.settings = setup->run.destinations.kafka;
+  options.connect_timeout = setup->run.destinations.connect_timeout;
+  const Result<std::int64_t> timeout =
+      ReadDuration(flags, "verify-timeout", 1'000'000, 30 * kNsPerSecond);
+  if (!timeout) return timeout.error();
+  options.timeout = std::chrono::milliseconds(*timeout / 1'000'000);
+  return ReadVerifyFlags(flags, &options);
 }
 
 Status ReadSending(const Flags& flags, const char* const* environment, SetupOf command,
@@ -462,7 +489,16 @@ Status ReadSending(const Flags& flags, const char* const* environment, SetupOf c
   DestinationOptions& options = run.destinations;
   if (Status s = ReadDestinations(flags, command, setup); !s.ok()) return s;
 
-  Result<std::map<std::string, std::string>> topics = ReadTopics(flags);
+  // Of the reference pipeline's outputs, and of those that other rules name.
+  std::vector<std::string> usual = TopicsToRename({});
+  const Result<std::optional<RuleSet>> rules = ReadRules(flags);
+  if (!rules) return rules.error();
+  if (*rules) {
+    for (const std::string& output : (*rules)->Outputs()) {
+      if (std::find(usual.begin(), usual.end(), output) == usual.end()) usual.push_back(output);
+    }
+  }
+  Result<std::map<std::string, std::string>> topics = ReadTopics(flags, usual);
   if (!topics) return topics.error();
   options.topics = std::move(*topics);
   Result<KafkaSettings> kafka = ReadKafkaSettings(flags, flags.Texts("kafka"), environment);
@@ -640,9 +676,7 @@ Result<KafkaTopicShape> ParseTopicShape(std::string_view text) {
 }
 
 Result<std::map<std::string, std::string>> ReadTopics(const Flags& flags) {
-  return ReadTopics(
-      flags, {"player-events", "purchase-events", "server-metrics", "player-session-summaries",
-              "purchase-aggregates", "server-alerts", "fraud-alerts"});
+  return ReadTopics(flags, TopicsToRename({}));
 }
 
 Result<std::map<std::string, std::string>> ReadTopics(const Flags& flags,
@@ -679,16 +713,6 @@ Result<std::map<std::string, std::string>> ReadTopics(const Flags& flags,
     }
   }
   return topics;
-}
-
-Result<std::vector<Threshold>> ReadThresholds(const Flags& flags) {
-  std::vector<Threshold> thresholds;
-  for (const std::string& text : flags.Texts("threshold")) {
-    Result<Threshold> threshold = ParseThreshold(text, VerdictNames());
-    if (!threshold) return flags.Wrong("threshold", threshold.error().message());
-    thresholds.push_back(std::move(*threshold));
-  }
-  return thresholds;
 }
 
 Result<int> ReadThreads(const Flags& flags, bool paced) {

@@ -13,8 +13,8 @@
 #include "generator/base/status.h"
 #include "generator/cli/flags.h"
 #include "generator/run/run.h"
-#include "generator/run/thresholds.h"
 #include "generator/verify/verdict.h"
+#include "generator/verify/verify.h"
 
 namespace playload {
 
@@ -29,7 +29,7 @@ struct RunSetup {
   bool pipeline = false;
   bool verify = false;
   std::optional<KafkaAddress> verify_at;  // --verify kafka://...: not on the run's own Kafka
-  std::vector<Threshold> thresholds;      // of what --verify finds
+  VerifyOptions verification;             // of --verify, but for what the run itself decides
   std::int64_t hold_ns = 0;               // --hold
   std::optional<std::string> player;      // --player
   std::vector<std::string> warnings;      // of the Kafka settings
@@ -57,8 +57,6 @@ Result<std::int64_t> ReadDuration(const Flags& flags, std::string_view name, std
 // --threads; where it is absent all cores, or one less where the sender waits for a plan: it makes
 // no events then.
 Result<int> ReadThreads(const Flags& flags, bool paced);
-// --threshold, repeated; about a verdict.
-Result<std::vector<Threshold>> ReadThresholds(const Flags& flags);
 // OK, or kVerification naming what failed.
 Status StatusOf(const Verdict& verdict);
 

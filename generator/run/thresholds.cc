@@ -83,20 +83,27 @@ class Reader {
     if (!Skip("}")) return Wrong("'{' has no '}'");
     const std::size_t slash = word.find('/');
     threshold->output = word.substr(0, slash);
-    if (std::find(names_.outputs.begin(), names_.outputs.end(), threshold->output) ==
-        names_.outputs.end()) {
+    std::vector<std::string> outputs;
+    const ThresholdNames::Output* output = nullptr;
+    for (const ThresholdNames::Output& one : names_.outputs) {
+      outputs.push_back(one.name);
+      if (one.name == threshold->output) output = &one;
+    }
+    if (output == nullptr) {
       return Wrong(Quoted(threshold->output) + " is no output" +
-                   DidYouMean(threshold->output, names_.outputs));
+                   DidYouMean(threshold->output, outputs));
     }
     if (slash == std::string_view::npos) return {};
-    threshold->reason = word.substr(slash + 1);
-    if (threshold->output != names_.with_reasons || !threshold->latency()) {
-      return Wrong("only alert_latency{" + names_.with_reasons + "/...} has reasons");
+    threshold->part = word.substr(slash + 1);
+    if (output->parts.empty() || !threshold->latency()) {
+      return Wrong(threshold->latency()
+                       ? output->name + " has no parts; leave out '/" + threshold->part + "'"
+                       : "only alert_latency is known of parts of an output");
     }
-    if (std::find(names_.reasons.begin(), names_.reasons.end(), threshold->reason) ==
-        names_.reasons.end()) {
-      return Wrong(Quoted(threshold->reason) + " is no reason" +
-                   DidYouMean(threshold->reason, names_.reasons));
+    if (std::find(output->parts.begin(), output->parts.end(), threshold->part) ==
+        output->parts.end()) {
+      return Wrong(Quoted(threshold->part) + " is no part of " + output->name +
+                   DidYouMean(threshold->part, output->parts));
     }
     return {};
   }

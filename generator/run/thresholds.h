@@ -24,7 +24,7 @@ struct Threshold {
   std::string text;    // as given
   std::string metric;  // "alert_latency" or a class of the verdict
   std::string output;  // "": all of them
-  std::string reason;  // "": any
+  std::string part;    // "": all of it
   Aggregate aggregate = Aggregate::kNone;
   double percent = 0;  // kPercentile
   Op op = Op::kLess;
@@ -34,11 +34,13 @@ struct Threshold {
   [[nodiscard]] bool Holds(double value) const;
 };
 
-// What a threshold may name: the outputs, and the reasons of the one that has reasons.
+// What a threshold may name: the outputs, each with the parts whose latency is measured apart.
 struct ThresholdNames {
-  std::vector<std::string> outputs;
-  std::string with_reasons;
-  std::vector<std::string> reasons;
+  struct Output {
+    std::string name;
+    std::vector<std::string> parts;
+  };
+  std::vector<Output> outputs;
 };
 
 Result<Threshold> ParseThreshold(std::string_view text, const ThresholdNames& names);

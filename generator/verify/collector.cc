@@ -16,14 +16,16 @@ using std::chrono::steady_clock;
 
 struct Topic {
   std::string name;
-  std::optional<OutputKind> output;
+  std::optional<std::size_t> output;
   Kind input = Kind::kPlayer;
 };
 
 // All topics in one list. Two of them with one name could not be told apart.
 Result<std::vector<Topic>> ListTopics(const CollectorTopics& topics) {
   std::vector<Topic> list;
-  for (const auto& [output, name] : topics.outputs) list.push_back({name, output, Kind::kPlayer});
+  for (std::size_t i = 0; i < topics.outputs.size(); ++i) {
+    list.push_back({topics.outputs[i], i, Kind::kPlayer});
+  }
   for (const auto& [kind, name] : topics.inputs) list.push_back({name, std::nullopt, kind});
   for (std::size_t i = 0; i < list.size(); ++i) {
     for (std::size_t k = 0; k < i; ++k) {

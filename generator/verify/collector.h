@@ -19,25 +19,24 @@
 
 #include "generator/base/status.h"
 #include "generator/event/record.h"
-#include "generator/verify/outputs.h"
 #include "transports/kafka/settings.h"
 
 namespace playload {
 
 struct CollectedRecord {
-  std::optional<OutputKind> output;  // absent: an event of `input`
+  std::optional<std::size_t> output;  // index into CollectorTopics::outputs; absent: of `input`
   Kind input = Kind::kPlayer;
   std::int32_t partition = 0;
   std::int64_t offset = 0;  // a file's: the line's number, from 1
   std::optional<std::string_view> key;
   std::string_view value;
   std::int64_t appended_ns = -1;  // UTC; when the broker wrote it, where its topic says so
-  bool line = false;  // `value` is a line of an output's file: see ProducedParser::Unwrap()
+  bool line = false;  // `value` is a line of an output's file, which may say output and key, too
 };
 
 // What to collect, and what the topics (or files) are called.
 struct CollectorTopics {
-  std::map<OutputKind, std::string> outputs;
+  std::vector<std::string> outputs;
   std::map<Kind, std::string> inputs;
   // Kafka: where to begin in a topic, per partition; at the beginning where nothing is said.
   std::map<std::string, std::vector<std::int64_t>> starts;

@@ -21,6 +21,8 @@ using simdjson::dom::element;
 using simdjson::dom::element_type;
 
 constexpr std::size_t kMostTextBytes = std::size_t{256} << 20;
+// Where what agrees is forgotten: of the latest contents, at least half of this.
+constexpr std::size_t kMostRecentBytes = std::size_t{32} << 20;
 // An alignment takes this many steps at most; longer sequences that differ are compared as
 // multisets.
 constexpr std::size_t kMostSteps = 4'000'000;
@@ -32,8 +34,8 @@ struct Item {
   bool may = false;
 
   [[nodiscard]] bool Same(const Item& other) const { return content == other.content; }
-  // Of what was forgotten, which is nothing here.
-  static Item StandIn(std::uint32_t /*number*/) { return {}; }
+  // Of what was forgotten: no content's hash but by chance, and each another one.
+  static Item StandIn(std::uint32_t number) { return {~std::uint64_t{number}, false}; }
 };
 using Items = std::vector<Item>;
 
@@ -206,6 +208,11 @@ Alignment AlignSequences(const Items& expected, const Items& produced) {
 
 struct ContentMatcher::Impl {
   struct OneTopic {
+    OneTopic(Topic of, const Options& options) : topic(std::move(of)), sequences(options.forget) {
+      odd.name = topic.name;
+      odd.delivery = options.delivery;
+    }
+
     Topic topic;
     std::unordered_map<std::string_view, std::uint64_t> numbers;
     std::deque<std::string> keys;       // by number
@@ -230,17 +237,25 @@ struct ContentMatcher::Impl {
 
   std::deque<OneTopic> topics;
   Foreign foreign;
+  bool forget = false;
+  bool recalls = false;
   simdjson::dom::parser parser;
   simdjson::dom::parser line_parser;
-  std::string canonical;                                 // reused
-  std::string line_value;                                // reused
-  std::unordered_map<std::uint64_t, std::string> texts;  // of contents
+  std::string canonical;                                         // reused
+  std::string line_value;                                        // reused
+  using Texts = std::unordered_map<std::uint64_t, std::string>;  // of contents
+  Texts texts;
+  Texts older;  // with `forget`: those before them
   std::size_t text_bytes = 0;
 
   std::uint64_t ContentOf(const element& value, std::string_view text) {
     canonical.clear();
     AppendCanonical(value, &canonical);
     const std::uint64_t content = XXH3_64bits(canonical.data(), canonical.size());
+    if (forget && text_bytes >= kMostRecentBytes / 2) {
+      older = std::exchange(texts, {});
+      text_bytes = 0;
+    }
     if (text_bytes < kMostTextBytes && texts.emplace(content, text).second) {
       text_bytes += text.size() + 64;
     }
@@ -248,8 +263,11 @@ struct ContentMatcher::Impl {
   }
 
   [[nodiscard]] std::string TextOf(const Item& item) const {
-    const auto found = texts.find(item.content);
-    return found == texts.end() ? "(more contents than are kept)" : found->second;
+    for (const Texts* kept : {&texts, &older}) {
+      const auto found = kept->find(item.content);
+      if (found != kept->end()) return found->second;
+    }
+    return "(more contents than are kept)";
   }
 
   void AddOdd(OneTopic* topic, std::string_view key, const std::string& why,
@@ -292,43 +310,55 @@ struct ContentMatcher::Impl {
   }
 };
 
-ContentMatcher::ContentMatcher(std::vector<Topic> topics, Foreign foreign)
-    : impl_(std::make_unique<Impl>()) {
-  for (Topic& topic : topics) {
-    impl_->topics.emplace_back();
-    impl_->topics.back().odd.name = topic.name;
-    impl_->topics.back().topic = std::move(topic);
-  }
-  impl_->foreign = std::move(foreign);
+ContentMatcher::ContentMatcher(Options options) : impl_(std::make_unique<Impl>()) {
+  for (Topic& topic : options.topics) impl_->topics.emplace_back(std::move(topic), options);
+  impl_->foreign = std::move(options.foreign);
+  impl_->forget = options.forget;
 }
 
 ContentMatcher::~ContentMatcher() = default;
 
-void ContentMatcher::Expect(std::size_t topic, std::string_view key, std::string_view value,
-                            bool certain) {
+ContentMatcher::Identity ContentMatcher::Expect(std::size_t topic, std::string_view key,
+                                                std::string_view value, bool certain) {
   Impl::OneTopic& t = impl_->topics[topic];
   const std::uint64_t number = t.Number(key);
-  if (!t.Judges(number)) return;
   element json;
   // What is expected is our own.
-  if (impl_->parser.parse(value.data(), value.size()).get(json) != simdjson::SUCCESS) return;
-  t.sequences.AddExpected(number, {impl_->ContentOf(json, value), !certain});
+  if (impl_->parser.parse(value.data(), value.size()).get(json) != simdjson::SUCCESS) return {};
+  const std::uint64_t content = impl_->ContentOf(json, value);
+  const Item item{content, !certain};
+  if (impl_->recalls) {
+    t.sequences.Recall(number, item);
+  } else if (t.Judges(number)) {
+    t.sequences.AddExpected(number, item);
+  }
+  return {number, content};
 }
+
+bool ContentMatcher::NeedsRecall() {
+  bool needs = false;
+  for (Impl::OneTopic& topic : impl_->topics) needs = topic.sequences.NeedsRecall() || needs;
+  return needs;
+}
+
+void ContentMatcher::Recall(bool begin) { impl_->recalls = begin; }
 
 void ContentMatcher::DoNotJudge(std::size_t topic, std::string_view key) {
   Impl::OneTopic& t = impl_->topics[topic];
   const std::uint64_t number = t.Number(key);
-  if (t.not_judged.insert(number).second) t.sequences.Part(number);
+  if (!impl_->recalls && t.not_judged.insert(number).second) t.sequences.Part(number);
 }
 
 void ContentMatcher::DoNotJudge(std::size_t topic) { impl_->topics[topic].none_judged = true; }
 
-void ContentMatcher::AddProduced(std::size_t topic, std::int32_t source,
-                                 std::optional<std::string_view> key, std::string_view value) {
+std::optional<ContentMatcher::Identity> ContentMatcher::AddProduced(
+    std::size_t topic, std::int32_t source, std::optional<std::string_view> key,
+    std::string_view value) {
   Impl::OneTopic& t = impl_->topics[topic];
   element json;
   if (impl_->parser.parse(value.data(), value.size()).get(json) != simdjson::SUCCESS) {
-    return impl_->AddOdd(&t, key.value_or(""), "not JSON", value);
+    impl_->AddOdd(&t, key.value_or(""), "not JSON", value);
+    return std::nullopt;
   }
   std::string_view named;
   if (!key && !t.topic.key_path.empty()) {
@@ -339,15 +369,20 @@ void ContentMatcher::AddProduced(std::size_t topic, std::int32_t source,
     }
     if (found && at.get(named) == simdjson::SUCCESS) key = named;
   }
-  if (!key) return impl_->AddOdd(&t, "", "neither key nor value say whom it is about", value);
+  if (!key) {
+    impl_->AddOdd(&t, "", "neither key nor value say whom it is about", value);
+    return std::nullopt;
+  }
   if (impl_->foreign && impl_->foreign(*key)) {
     ++t.foreign;
-    return;
+    return std::nullopt;
   }
   const std::uint64_t number = t.Number(*key);
   std::int32_t& of_key = t.sources[number];
   of_key = of_key == kNoSource || of_key == source ? source : kSeveral;
-  t.sequences.AddProduced(number, {impl_->ContentOf(json, value), false});
+  const std::uint64_t content = impl_->ContentOf(json, value);
+  t.sequences.AddProduced(number, {content, false});
+  return Identity{number, content};
 }
 
 void ContentMatcher::AddLine(std::size_t topic, std::int32_t source, std::string_view line) {
@@ -361,7 +396,8 @@ void ContentMatcher::AddLine(std::size_t topic, std::int32_t source, std::string
       fields["output"].get(name) != simdjson::SUCCESS || name != impl_->topics[topic].topic.name ||
       fields["key"].get(key) != simdjson::SUCCESS ||
       fields["value"].get(value) != simdjson::SUCCESS) {
-    return AddProduced(topic, source, std::nullopt, line);
+    AddProduced(topic, source, std::nullopt, line);
+    return;
   }
   impl_->line_value = simdjson::minify(value);
   AddProduced(topic, source, key, impl_->line_value);
@@ -390,11 +426,13 @@ Comparison ContentMatcher::Judge(std::size_t topic) const {
   Comparison comparison = t.odd;
   comparison.foreign = t.foreign;
   t.sequences.Judge(
-      [&](std::uint64_t key, const Items& items, std::uint32_t /*forgotten*/) {
+      [&](std::uint64_t key, const Items& items, std::uint32_t forgotten) {
         if (!t.Judges(key)) {
-          comparison.may += items.size();
+          comparison.may += items.size() + forgotten;
           return;
         }
+        comparison.expected += forgotten;
+        comparison.matched += forgotten;
         for (const Item& item : items) {
           comparison.may += item.may ? 1 : 0;
           comparison.expected += item.may ? 0 : 1;

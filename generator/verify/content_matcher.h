@@ -3,8 +3,11 @@
 // Both sides may be told in any interleaving. output_matcher.h is the one that knows the four
 // outputs of the reference pipeline.
 //
-// Memory: 16 to 32 bytes for each record, 50 for each key and its text; the contents themselves, so
-// that examples can show them, up to 256 MiB.
+// With `forget`, of keys whose sides agree only counts are kept; a verdict on keys whose sides
+// differ takes the expected side again: Recall().
+//
+// Memory: 16 to 32 bytes for each record (with `forget`: that is outstanding), 50 for each key and
+// its text; the contents themselves, so that examples can show them, up to 256 MiB (32 MiB).
 // Threads: one thread at a time.
 
 #pragma once
@@ -34,21 +37,39 @@ class ContentMatcher {
   // Whether a key is of a run with another prefix, or of another shard.
   using Foreign = std::function<bool(std::string_view key)>;
 
-  ContentMatcher(std::vector<Topic> topics, Foreign foreign);
+  struct Options {
+    std::vector<Topic> topics;
+    Foreign foreign;  // may be empty
+    Delivery delivery = Delivery::kExactlyOnce;
+    bool forget = false;
+  };
+  // Whom a record is about and what it says, as numbers. The same content of the same key of a
+  // topic has the same identity.
+  struct Identity {
+    std::uint64_t key = 0;
+    std::uint64_t content = 0;
+  };
+
+  explicit ContentMatcher(Options options);
   ~ContentMatcher();
   ContentMatcher(const ContentMatcher&) = delete;
   ContentMatcher& operator=(const ContentMatcher&) = delete;
 
   // The expected side, in the order of their causes. `certain`: false for outputs of events that
   // may or may not have arrived.
-  void Expect(std::size_t topic, std::string_view key, std::string_view value, bool certain);
+  Identity Expect(std::size_t topic, std::string_view key, std::string_view value, bool certain);
   // What comes under this key is not judged; or what comes in the whole topic.
   void DoNotJudge(std::size_t topic, std::string_view key);
   void DoNotJudge(std::size_t topic);
 
+  // With `forget`, before Judge(): as of OutputMatcher.
+  [[nodiscard]] bool NeedsRecall();
+  void Recall(bool begin);
+
   // The produced side. `source`: a number for what keeps the records' order (a partition, a file).
-  void AddProduced(std::size_t topic, std::int32_t source, std::optional<std::string_view> key,
-                   std::string_view value);
+  // nullopt for what cannot be read, names nobody or is foreign.
+  std::optional<Identity> AddProduced(std::size_t topic, std::int32_t source,
+                                      std::optional<std::string_view> key, std::string_view value);
   // The same of a file's line: {"output":...,"key":...,"value":...} of this topic, or else a value
   // without a key.
   void AddLine(std::size_t topic, std::int32_t source, std::string_view line);

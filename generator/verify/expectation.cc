@@ -164,14 +164,6 @@ Status Expectation::Tell(const StreamEvent& event, Arrival arrival, OutputMatche
   return {};
 }
 
-void RecordTeller::Tell(const ReplayedRun& run) {
-  const bool certain = arrivals_.AllCertain(run.first, run.first + run.count - 1);
-  for (std::uint32_t i = 0; i < run.count; ++i) {
-    const Kind kind = KindOf(run.records[i].action);
-    TellOne(run, i, certain ? Arrival::kCertain : arrivals_.Of(kind, run.first + i));
-  }
-}
-
 void RecordTeller::Tell(const ReplayedRun& run, const Arrival* arrivals) {
   for (std::uint32_t i = 0; i < run.count; ++i) TellOne(run, i, arrivals[i]);
 }
@@ -189,7 +181,8 @@ inline void RecordTeller::ExpectSummary(const ReplayedRun& run, std::uint32_t i,
   const std::uint64_t player = facts_.Player(run.records[i], run.lane);
   matcher_->ExpectSummary(player, certain);
   if (triggers_ != nullptr) {
-    triggers_->Expect({{OutputKind::kSummaries, player, 0}, run.first + i});
+    triggers_->Expect(
+        {.of = {IndexOf(OutputKind::kSummaries), player, 0}, .position = run.first + i});
   }
 }
 
@@ -207,16 +200,18 @@ void RecordTeller::TellRare(const ReplayedRun& run, std::uint32_t i, Arrival arr
     matcher_->ExpectPurchase(facts, outputs);
     if (triggers_ == nullptr) return;
     triggers_->Expect(
-        {{OutputKind::kAggregates, facts.user, outputs.transaction_count}, run.first + i});
+        {.of = {IndexOf(OutputKind::kAggregates), facts.user, outputs.transaction_count},
+         .position = run.first + i});
     if (outputs.alert != FraudAlert::kNone) {
-      triggers_->Expect(
-          {{OutputKind::kFraudAlerts, facts.user, static_cast<std::uint64_t>(outputs.alert)},
-           run.first + i});
+      triggers_->Expect({.of = {IndexOf(OutputKind::kFraudAlerts), facts.user,
+                                static_cast<std::uint64_t>(outputs.alert)},
+                         .position = run.first + i,
+                         .part = outputs.alert == FraudAlert::kMulti ? std::size_t{1} : 0});
     }
   } else if (oracle_.ServerMetric(RecordFacts::Server(record))) {
     const RecordFacts::Line line = facts_.Text(run, i);
     const OutputIdentity alert = matcher_->ExpectServerAlert(line.value, certain);
-    if (triggers_ != nullptr) triggers_->Expect({alert, run.first + i});
+    if (triggers_ != nullptr) triggers_->Expect({.of = alert, .position = run.first + i});
   }
 }
 

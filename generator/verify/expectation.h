@@ -89,14 +89,11 @@ class Expectation {
 // What the events of a run cause, told to the matcher: Expectation::Tell() for records.
 class RecordTeller {
  public:
-  // All outlive it. `triggers` may be null.
-  RecordTeller(const Replay& replay, const Arrivals& arrivals, OutputMatcher* matcher,
-               TriggerSink* triggers = nullptr)
-      : facts_(replay), arrivals_(arrivals), matcher_(matcher), triggers_(triggers) {}
+  // All outlive it. `triggers` may be null; it is told of outputs by their OutputKind.
+  RecordTeller(const Replay& replay, OutputMatcher* matcher, TriggerSink* triggers = nullptr)
+      : facts_(replay), matcher_(matcher), triggers_(triggers) {}
 
-  // In plan order.
-  void Tell(const ReplayedRun& run);
-  // The same where it is known otherwise what arrived: one for each event of the run.
+  // In plan order; `arrivals`: one for each event of the run.
   void Tell(const ReplayedRun& run, const Arrival* arrivals);
 
  private:
@@ -105,7 +102,6 @@ class RecordTeller {
   void TellRare(const ReplayedRun& run, std::uint32_t i, Arrival arrival);
 
   RecordFacts facts_;
-  const Arrivals& arrivals_;
   OutputMatcher* const matcher_;
   TriggerSink* const triggers_;
   Oracle oracle_;

@@ -1,6 +1,5 @@
 // A run that is over, as verification takes it up: which of its destinations fed the pipeline, its
 // events again, what arrived of them, and what a reader of a verdict must know beside the numbers.
-// Shared by the verification of the reference pipeline and that of any rules; made in verify.cc.
 //
 // Threads: value types and pure functions, but for reading the run directory. Errors: kInvalid.
 
@@ -15,6 +14,7 @@
 #include "generator/run/ledger.h"
 #include "generator/run/manifest.h"
 #include "generator/verify/expectation.h"
+#include "generator/verify/history.h"
 #include "generator/verify/outputs.h"
 #include "generator/verify/replay.h"
 #include "generator/verify/walker.h"
@@ -51,7 +51,12 @@ struct JudgedRun {
 Result<JudgedRun> OpenJudgedRun(const std::string& run_dir, const std::string& from,
                                 const std::string& fed_by);
 
+// A run that must be over; fed by its first destination where nothing is said.
+Result<JudgedRun> OpenFinishedRun(const std::string& run_dir, const std::string& fed_by);
+
 Result<FinishedRun> LoadRun(const std::string& run_dir, const FedBy& fed_by, int threads);
+// For histories of what this destination was sent.
+HistoryTopics TopicsOf(const ManifestDestination& destination);
 // The players and servers of a shard; empty where all are.
 OwnNumber OwnNumbersOf(const RunSpec& spec);
 

@@ -45,22 +45,28 @@ std::string OutputName(std::string_view line) {
   return std::string(line.substr(0, line.find('"')));
 }
 
-// In single quotes where a shell would take it for something else.
-std::string ForShell(const std::string& text) {
-  const bool plain = !text.empty() && std::all_of(text.begin(), text.end(), [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-           std::string_view("_-./:,=+@").find(c) != std::string_view::npos;
-  });
-  if (plain) return text;
-  std::string quoted = "'";
-  for (const char c : text) {
-    if (c == '\'') {
-      quoted += R"('\'')";
-    } else {
-      quoted += c;
-    }
+// "velocity: purchases 3 -> 4, output".
+std::string StepText(const HistoryStep& step) {
+  std::string text = step.rule + ": ";
+  for (const HistoryStep::Value& value : step.state) {
+    text += value.name + " " + value.before + " -> " + value.after + ", ";
   }
-  return quoted + "'";
+  return text + step.answer;
+}
+
+void WriteStep(const HistoryStep& step, JsonText* json) {
+  json->BeginObject();
+  json->Field("rule", std::string_view(step.rule));
+  for (const bool after : {false, true}) {
+    json->Key(after ? "after" : "before");
+    json->BeginObject();
+    for (const HistoryStep::Value& value : step.state) {
+      json->Field(value.name, std::string_view(after ? value.after : value.before));
+    }
+    json->EndObject();
+  }
+  json->Field("answer", std::string_view(step.answer));
+  json->EndObject();
 }
 
 void WriteState(const char* name, const RuleState& state, JsonText* json) {
@@ -78,6 +84,23 @@ void WriteState(const char* name, const RuleState& state, JsonText* json) {
 
 }  // namespace
 
+std::string ForShell(const std::string& text) {
+  const bool plain = !text.empty() && std::all_of(text.begin(), text.end(), [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+           std::string_view("_-./:,=+@").find(c) != std::string_view::npos;
+  });
+  if (plain) return text;
+  std::string quoted = "'";
+  for (const char c : text) {
+    if (c == '\'') {
+      quoted += R"('\'')";
+    } else {
+      quoted += c;
+    }
+  }
+  return quoted + "'";
+}
+
 std::string HistoryText(const HistoryEvent& event) {
   std::string text =
       "event " + std::to_string(event.position) + " " + event.instant + " " + event.topic;
@@ -89,6 +112,8 @@ std::string HistoryText(const HistoryEvent& event) {
   if (event.before && event.after) {
     text += ": " + StateText(*event.before) + " -> " + StateText(*event.after);
   }
+  for (const HistoryStep& step : event.steps) text += "; " + StepText(step);
+  if (!event.steps.empty()) return text;
   std::string causes;
   for (const std::string& line : event.outputs) {
     causes += (causes.empty() ? "" : ", ") + OutputName(line);
@@ -117,6 +142,14 @@ void WriteHistory(const HistoryEvent& event, JsonText* json) {
     WriteState("before", *event.before, json);
     WriteState("after", *event.after, json);
   }
+  if (!event.steps.empty()) {
+    json->Key("rules");
+    json->BeginArray();
+    for (const HistoryStep& step : event.steps) WriteStep(step, json);
+    json->EndArray();
+    json->EndObject();
+    return;
+  }
   json->Key("outputs");
   json->BeginArray();
   for (const std::string& line : event.outputs) json->Value(std::string_view(line));
@@ -140,23 +173,40 @@ HistoryMaker::HistoryMaker(const Replay& replay, const Arrivals& arrivals, Slice
 
 std::optional<HistoryEvent> HistoryMaker::Add(const ReplayedRun& run, std::uint32_t i, bool kept) {
   const Record& record = run.records[i];
-  HistoryEvent event;
-  event.kind = KindOf(record.action);
-  event.position = run.first + i;
-  event.arrival = arrivals_.Of(event.kind, event.position);
   const bool valid = RecordFacts::Valid(record);
   if (!kept) {
-    if (event.kind == Kind::kPurchase && event.arrival != Arrival::kNever && valid) {
+    const Kind kind = KindOf(record.action);
+    if (kind == Kind::kPurchase && arrivals_.Of(kind, run.first + i) != Arrival::kNever && valid) {
       oracle_.Purchase(record, run.lane);
     }
     return std::nullopt;
   }
+  HistoryEvent event = Describe(run, i);
+  caused_.clear();
+  if (valid) Tell(run, i, &event);
+  lines_.Flush();
+  for (std::size_t at = 0; at < caused_.size();) {
+    const std::size_t end = caused_.find('\n', at);
+    event.outputs.push_back(caused_.substr(at, end - at));
+    at = end + 1;
+  }
+  return event;
+}
+
+HistoryEvent HistoryMaker::Describe(const ReplayedRun& run, std::uint32_t i) {
+  const Record& record = run.records[i];
+  HistoryEvent event;
+  event.kind = KindOf(record.action);
+  event.position = run.first + i;
+  event.arrival = arrivals_.Of(event.kind, event.position);
   const auto kind = static_cast<std::size_t>(event.kind);
   const StreamTables& tables = replay_.tables();
   const RecordFacts::Line line = facts_.Text(run, i);
   event.key = line.key;
   event.value = line.value;
+  const bool valid = RecordFacts::Valid(record);
   if (!valid) event.value = Printable(facts_.Sent(run, i));
+  event.brief = valid ? Brief(record, event.value) : "not valid: " + event.value;
   event.topic = topics_.names[kind];
   if (topics_.partitions[kind] > 0) {
     event.partition = PartitionOf(event.key, topics_.partitions[kind]);
@@ -171,35 +221,37 @@ std::optional<HistoryEvent> HistoryMaker::Add(const ReplayedRun& run, std::uint3
                                                              tables.plan.PlannedAt(event.position));
   }
   if (event.arrival != Arrival::kNever) event.twins = twins_[event.key][event.value]++;
-  caused_.clear();
-  if (valid) {
-    Tell(run, i, &event);
-  } else {
-    event.brief = "not valid: " + event.value;
-  }
-  lines_.Flush();
-  for (std::size_t at = 0; at < caused_.size();) {
-    const std::size_t end = caused_.find('\n', at);
-    event.outputs.push_back(caused_.substr(at, end - at));
-    at = end + 1;
-  }
   return event;
 }
 
-// What it is, its state, and what it causes.
+std::string HistoryMaker::Brief(const Record& record, std::string_view line) const {
+  switch (KindOf(record.action)) {
+    case Kind::kPlayer:
+      return kActionNames[static_cast<std::size_t>(PlainOf(record).action)];
+    case Kind::kPurchase:
+      if (const auto purchase = ReadPurchaseLine(line, players_)) {
+        return std::string(purchase->type) + " " + std::string(purchase->currency) + " " +
+               std::string(purchase->amount);
+      }
+      break;
+    case Kind::kServer: {
+      const ServerFacts facts = RecordFacts::Server(record);
+      return "cpu " + std::to_string(facts.cpu_load) + ", memory " +
+             std::to_string(facts.memory_usage);
+    }
+  }
+  return {};
+}
+
+// Its state, and what it causes.
 void HistoryMaker::Tell(const ReplayedRun& run, std::uint32_t i, HistoryEvent* event) {
   const Record& record = run.records[i];
   const bool arrived = event->arrival != Arrival::kNever;
   switch (event->kind) {
     case Kind::kPlayer:
-      event->brief = kActionNames[static_cast<std::size_t>(PlainOf(record).action)];
       if (arrived) lines_.Summary(facts_.Player(record, run.lane));
       break;
     case Kind::kPurchase: {
-      if (const auto line = ReadPurchaseLine(event->value, players_)) {
-        event->brief = std::string(line->type) + " " + std::string(line->currency) + " " +
-                       std::string(line->amount);
-      }
       if (!arrived) {
         event->before = event->after = oracle_.StateOf(record, run.lane);
         break;
@@ -212,8 +264,6 @@ void HistoryMaker::Tell(const ReplayedRun& run, std::uint32_t i, HistoryEvent* e
     }
     case Kind::kServer: {
       const ServerFacts facts = RecordFacts::Server(record);
-      event->brief = "cpu " + std::to_string(facts.cpu_load) + ", memory " +
-                     std::to_string(facts.memory_usage);
       if (arrived && ServerAlert(facts.cpu_load, facts.memory_usage)) {
         lines_.ServerAlert(event->key, event->value);
       }
@@ -268,7 +318,7 @@ Status WriteSliceHistory(const Replay& replay, const Arrivals& arrivals, const S
   return {};
 }
 
-void Histories::Want(OutputKind output, const Comparison& comparison) {
+void PlayerHistories::Want(OutputKind output, const Comparison& comparison) {
   kinds_[comparison.name] = KindBehind(output);
   for (const auto& examples : comparison.examples) {
     for (const FlawExample& example : examples) {
@@ -277,23 +327,46 @@ void Histories::Want(OutputKind output, const Comparison& comparison) {
   }
 }
 
-void Histories::History::Add(HistoryEvent event) {
-  ++count;
-  if (first.size() < kEnds) {
-    first.push_back(std::move(event));
+void KeyHistory::Add(HistoryEvent event) {
+  ++count_;
+  if (first_.size() < kEnds) {
+    first_.push_back(std::move(event));
     return;
   }
-  last.push_back(std::move(event));
-  if (last.size() > kEnds) last.pop_front();
+  last_.push_back(std::move(event));
+  if (last_.size() > kEnds) last_.pop_front();
 }
 
-Status Histories::Gather(const Replay& replay, const Arrivals& arrivals,
-                         const HistoryTopics& topics, std::string_view id_prefix,
-                         std::string command) {
+void KeyHistory::AddEvents(std::vector<HistoryEvent*>* events) {
+  for (HistoryEvent& event : first_) events->push_back(&event);
+  for (HistoryEvent& event : last_) events->push_back(&event);
+}
+
+std::vector<std::string> KeyHistory::Lines() const {
+  std::vector<std::string> lines;
+  for (const HistoryEvent& event : first_) lines.push_back(HistoryText(event));
+  if (omitted() > 0) lines.push_back("... " + FormatCount(omitted()) + " more");
+  for (const HistoryEvent& event : last_) lines.push_back(HistoryText(event));
+  return lines;
+}
+
+void KeyHistory::Write(JsonText* json) const {
+  json->Field("omitted", omitted());
+  json->Key("history");
+  json->BeginArray();
+  for (const HistoryEvent& event : first_) WriteHistory(event, json);
+  for (const HistoryEvent& event : last_) WriteHistory(event, json);
+  json->EndArray();
+}
+
+Status PlayerHistories::Gather(const Replay& replay, const Arrivals& arrivals,
+                               const HistoryTopics& topics, std::string_view id_prefix,
+                               std::string command) {
   command_ = std::move(command);
   const StreamTables& tables = replay.tables();
   // Who is looked for, by lane; ids that the run cannot have, have no history.
-  std::unordered_map<std::uint64_t, std::vector<std::pair<SliceEntity, std::map<Kind, History*>>>>
+  std::unordered_map<std::uint64_t,
+                     std::vector<std::pair<SliceEntity, std::map<Kind, KeyHistory*>>>>
       by_lane;
   for (auto& [kind_and_key, history] : wanted_) {
     const auto& [kind, key] = kind_and_key;
@@ -328,49 +401,37 @@ Status Histories::Gather(const Replay& replay, const Arrivals& arrivals,
   });
 }
 
-std::vector<HistoryEvent*> Histories::Events() {
+std::vector<HistoryEvent*> PlayerHistories::Events() {
   std::vector<HistoryEvent*> events;
-  for (auto& [key, history] : wanted_) {
-    for (HistoryEvent& event : history.first) events.push_back(&event);
-    for (HistoryEvent& event : history.last) events.push_back(&event);
-  }
+  for (auto& [key, history] : wanted_) history.AddEvents(&events);
   return events;
 }
 
-const Histories::History* Histories::Find(const std::string& name, const std::string& key) const {
+const KeyHistory* PlayerHistories::Find(const std::string& name, const std::string& key) const {
   const auto kind = kinds_.find(name);
   if (kind == kinds_.end()) return nullptr;
   const auto found = wanted_.find({kind->second, key});
-  return found == wanted_.end() || found->second.count == 0 ? nullptr : &found->second;
+  return found == wanted_.end() || found->second.empty() ? nullptr : &found->second;
 }
 
-std::string Histories::Command(const std::string& name, const std::string& key) const {
+std::string PlayerHistories::Command(const std::string& name, const std::string& key) const {
   return command_ + " --user " + ForShell(key) + " --output " + name + " --explain";
 }
 
-std::vector<std::string> Histories::Lines(const std::string& name, const std::string& key) const {
-  const History* const history = Find(name, key);
+std::vector<std::string> PlayerHistories::Lines(const std::string& name,
+                                                const std::string& key) const {
+  const KeyHistory* const history = Find(name, key);
   if (history == nullptr) return {};
-  std::vector<std::string> lines;
-  for (const HistoryEvent& event : history->first) lines.push_back(HistoryText(event));
-  if (history->omitted() > 0) {
-    lines.push_back("... " + FormatCount(history->omitted()) + " more");
-  }
-  for (const HistoryEvent& event : history->last) lines.push_back(HistoryText(event));
+  std::vector<std::string> lines = history->Lines();
   lines.push_back("all of it: " + Command(name, key));
   return lines;
 }
 
-void Histories::Write(const std::string& name, const std::string& key, JsonText* json) const {
-  const History* const history = Find(name, key);
+void PlayerHistories::Write(const std::string& name, const std::string& key, JsonText* json) const {
+  const KeyHistory* const history = Find(name, key);
   if (history == nullptr) return;
   json->Field("explain", std::string_view(Command(name, key)));
-  json->Field("omitted", history->omitted());
-  json->Key("history");
-  json->BeginArray();
-  for (const HistoryEvent& event : history->first) WriteHistory(event, json);
-  for (const HistoryEvent& event : history->last) WriteHistory(event, json);
-  json->EndArray();
+  history->Write(json);
 }
 
 std::string ExpectCommandFor(const std::string& run_dir, const std::string& fed_by) {

@@ -24,6 +24,17 @@
 
 namespace playload {
 
+// What an event did to one rule of a rule set.
+struct HistoryStep {
+  struct Value {
+    std::string name;
+    std::string before, after;  // as JSON
+  };
+  std::string rule;
+  std::vector<Value> state;
+  std::string answer;  // "output", "late, dropped"
+};
+
 struct HistoryEvent {
   Position position = 0;
   Kind kind = Kind::kPlayer;
@@ -34,6 +45,7 @@ struct HistoryEvent {
   std::string brief;  // "purchase USD 4.99", "move", "cpu 91, memory 40"
   Arrival arrival = Arrival::kCertain;
   std::optional<RuleState> before, after;  // of purchases; equal where it did not arrive
+  std::vector<HistoryStep> steps;          // instead of these, of a rule set
   std::vector<std::string> outputs;        // what it causes, as lines of `expect`
   std::optional<std::int32_t> partition;
   std::optional<std::int64_t> offset;
@@ -62,8 +74,11 @@ class HistoryMaker {
 
   // `kept`: without it only the state goes on, and nothing is returned.
   std::optional<HistoryEvent> Add(const ReplayedRun& run, std::uint32_t i, bool kept);
+  // The event alone, without what the reference pipeline makes of it.
+  HistoryEvent Describe(const ReplayedRun& run, std::uint32_t i);
 
  private:
+  [[nodiscard]] std::string Brief(const Record& record, std::string_view line) const;
   void Tell(const ReplayedRun& run, std::uint32_t i, HistoryEvent* event);
 
   const Replay& replay_;
@@ -92,12 +107,34 @@ Status WriteSliceHistory(const Replay& replay, const Arrivals& arrivals, const S
 // "playload expect RUN_DIR", as a shell takes it.
 std::string ExpectCommandFor(const std::string& run_dir, const std::string& fed_by);
 
-// The histories of the keys in a verdict's examples.
-class Histories {
+// A text as a shell takes it: in single quotes where it has to be.
+std::string ForShell(const std::string& text);
+
+// The history of one key as a report shows it: so many events at each end.
+class KeyHistory {
  public:
-  // Lines of a history in a report: so many at each end.
   static constexpr std::size_t kEnds = 8;
 
+  void Add(HistoryEvent event);
+  [[nodiscard]] bool empty() const { return count_ == 0; }
+  // All that is kept.
+  void AddEvents(std::vector<HistoryEvent*>* events);
+
+  [[nodiscard]] std::vector<std::string> Lines() const;
+  // "omitted": ..., "history": [...].
+  void Write(JsonText* json) const;
+
+ private:
+  [[nodiscard]] std::uint64_t omitted() const { return count_ - first_.size() - last_.size(); }
+
+  std::uint64_t count_ = 0;
+  std::vector<HistoryEvent> first_;
+  std::deque<HistoryEvent> last_;
+};
+
+// The histories of the players and servers in the examples of the reference pipeline's outputs.
+class PlayerHistories {
+ public:
   void Want(OutputKind output, const Comparison& comparison);
   [[nodiscard]] bool empty() const { return wanted_.empty(); }
 
@@ -114,18 +151,10 @@ class Histories {
   void Write(const std::string& name, const std::string& key, JsonText* json) const;
 
  private:
-  struct History {
-    std::uint64_t count = 0;
-    std::vector<HistoryEvent> first;
-    std::deque<HistoryEvent> last;
-
-    void Add(HistoryEvent event);
-    [[nodiscard]] std::uint64_t omitted() const { return count - first.size() - last.size(); }
-  };
-  [[nodiscard]] const History* Find(const std::string& name, const std::string& key) const;
+  [[nodiscard]] const KeyHistory* Find(const std::string& name, const std::string& key) const;
   [[nodiscard]] std::string Command(const std::string& name, const std::string& key) const;
 
-  std::map<std::pair<Kind, std::string>, History> wanted_;
+  std::map<std::pair<Kind, std::string>, KeyHistory> wanted_;
   std::map<std::string, Kind> kinds_;  // by the output's name
   std::string command_;
 };

@@ -5,15 +5,10 @@
 #include <string>
 
 #include "generator/verify/latency.h"
-#include "generator/verify/outputs.h"
 
 namespace playload {
 
 namespace {
-
-constexpr OutputKind kAlerts[] = {OutputKind::kServerAlerts, OutputKind::kFraudAlerts};
-
-const char* NameOf(OutputKind output) { return kOutputNames[static_cast<unsigned>(output)]; }
 
 const Comparison* Find(const Verdict& verdict, const std::string& output) {
   const auto found = std::find_if(verdict.outputs.begin(), verdict.outputs.end(),
@@ -61,45 +56,45 @@ std::optional<double> Aggregated(const Threshold& threshold, const Histogram& hi
 }
 
 std::optional<double> LatencyOf(const Threshold& threshold, const Verdict& verdict,
-                                std::string* why) {
+                                const std::vector<std::string>& alerts, std::string* why) {
   Histogram sum;
   if (!threshold.output.empty()) {
     const std::string name =
-        threshold.output + (threshold.reason.empty() ? "" : "/" + threshold.reason);
+        threshold.output + (threshold.part.empty() ? "" : "/" + threshold.part);
     if (!AddLatency(verdict, name, &sum, why)) return std::nullopt;
     return Aggregated(threshold, sum);
   }
-  // Both kinds of alerts, unless a run has none of one.
+  // All alerts, but for outputs of which a run has none.
   *why = "no alert was verified";
-  for (const OutputKind output : kAlerts) {
-    const Comparison* const comparison = Find(verdict, NameOf(output));
+  for (const std::string& output : alerts) {
+    const Comparison* const comparison = Find(verdict, output);
     if (comparison == nullptr) continue;
     if (comparison->seen() == 0) {
       if (sum.count() == 0) *why = "no alert was seen";
       continue;
     }
-    if (!AddLatency(verdict, NameOf(output), &sum, why)) return std::nullopt;
+    if (!AddLatency(verdict, output, &sum, why)) return std::nullopt;
   }
   return Aggregated(threshold, sum);
 }
 
 }  // namespace
 
-const ThresholdNames& VerdictNames() {
-  static const ThresholdNames names = {{kOutputNames, kOutputNames + kOutputKinds},
-                                       NameOf(OutputKind::kFraudAlerts),
-                                       {std::begin(kReasonNames), std::end(kReasonNames)}};
+ThresholdNames VerdictNames(const std::vector<LatencyOutput>& outputs) {
+  ThresholdNames names;
+  for (const LatencyOutput& output : outputs) names.outputs.push_back({output.name, output.parts});
   return names;
 }
 
 std::vector<ThresholdResult> JudgeThresholds(const std::vector<Threshold>& thresholds,
-                                             const Verdict& verdict) {
+                                             const Verdict& verdict,
+                                             const std::vector<std::string>& alerts) {
   std::vector<ThresholdResult> results;
   for (const Threshold& threshold : thresholds) {
     std::string why;
     std::optional<double> value;
     if (threshold.latency()) {
-      value = LatencyOf(threshold, verdict, &why);
+      value = LatencyOf(threshold, verdict, alerts, &why);
     } else {
       for (const Comparison& comparison : verdict.outputs) {
         if (!threshold.output.empty() && comparison.name != threshold.output) continue;

@@ -4,6 +4,7 @@
 
 #pragma once
 
+#include <string>
 #include <vector>
 
 #include "generator/run/thresholds.h"
@@ -11,10 +12,12 @@
 
 namespace playload {
 
-// What a threshold about a verdict may name.
-const ThresholdNames& VerdictNames();
+// What a threshold about a verdict may name: these outputs.
+ThresholdNames VerdictNames(const std::vector<LatencyOutput>& outputs);
 
+// `alerts`: the outputs that alert_latency is about where it names none.
 std::vector<ThresholdResult> JudgeThresholds(const std::vector<Threshold>& thresholds,
-                                             const Verdict& verdict);
+                                             const Verdict& verdict,
+                                             const std::vector<std::string>& alerts);
 
 }  // namespace playload

@@ -27,8 +27,6 @@ bool InSample(std::uint64_t key, unsigned halvings) {
   return halvings == 0 || key >> (64 - halvings) == 0;
 }
 
-std::size_t IndexOf(OutputKind output) { return static_cast<std::size_t>(output); }
-
 void WriteHistogram(std::string_view key, const Histogram& histogram, JsonText* json) {
   json->Key(key);
   if (histogram.count() == 0) return json->Null();
@@ -54,59 +52,54 @@ std::string Milliseconds(std::uint64_t ns) {
 
 }  // namespace
 
-LatencyMeter::LatencyMeter(Options options)
-    : options_(std::move(options)), parser_(options_.id_prefix, options_.timestamps) {}
+LatencyMeter::LatencyMeter(Options options) : options_(std::move(options)) {
+  for (const LatencyOutput& output : options_.outputs) {
+    tables_.emplace_back();
+    tables_.back().parts.resize(output.parts.size());
+  }
+}
 
 void LatencyMeter::Expect(const Trigger& trigger) {
-  Table& table = tables_[IndexOf(trigger.of.output)];
+  if (options_.outputs[trigger.of.output].name.empty()) return;
+  Table& table = tables_[trigger.of.output];
   const std::uint64_t key = KeyOf(trigger.of);
   if (!InSample(key, table.halvings)) return;
-  Instants at = options_.instants(trigger.position);
-  if (at.planned_ns < 0) return;
+  Cause cause{options_.instants(trigger.position), trigger.part};
+  if (cause.at.planned_ns < 0) return;
   // As if all of it had happened that much later.
-  for (std::int64_t* instant : {&at.planned_ns, &at.sent_ns, &at.acked_ns}) {
+  for (std::int64_t* instant : {&cause.at.planned_ns, &cause.at.sent_ns, &cause.at.acked_ns}) {
     if (*instant >= 0) *instant += trigger.wait_ns;
   }
   // One that was seen before its event was due is not what this one calls for.
-  while (const std::optional<Instants> seen = Take(&table, key, true)) {
-    if (seen->planned_ns >= at.planned_ns) return Measure(trigger.of, at, seen->planned_ns);
+  while (const std::optional<Cause> seen = Take(&table, key, true)) {
+    if (seen->at.planned_ns >= cause.at.planned_ns) {
+      return Measure(&table, cause, seen->at.planned_ns);
+    }
   }
-  Wait(&table, key, at, false);
+  Wait(&table, key, cause, false);
 }
 
-void LatencyMeter::Seen(OutputKind output, std::optional<std::string_view> key,
-                        std::string_view value, std::int64_t seen_ns) {
-  Table& table = tables_[IndexOf(output)];
-  ProducedRecord record;
-  if (!parser_.regular().Read(output, key, value, &record)) {
-    record = parser_.ParseAny(output, key, value);
-    if (record.form != ProducedRecord::Form::kRegular) return;
-  }
-  if (options_.own && !options_.own(output == OutputKind::kServerAlerts, record.number)) return;
+void LatencyMeter::Seen(const OutputIdentity& of, std::int64_t seen_ns) {
+  if (options_.outputs[of.output].name.empty()) return;
+  Table& table = tables_[of.output];
   ++table.seen;
   if (seen_ns < 0) {
     ++table.untimed;
     return;
   }
-  const std::uint64_t detail = output == OutputKind::kAggregates     ? record.transaction_count
-                               : output == OutputKind::kServerAlerts ? record.content
-                               : output == OutputKind::kFraudAlerts
-                                   ? static_cast<std::uint64_t>(record.reason)
-                                   : 0;
-  const OutputIdentity of{output, record.number, detail};
   const std::uint64_t identity = KeyOf(of);
   if (!InSample(identity, table.halvings)) return;
   const auto waiting = table.waiting.find(identity);
   if (waiting != table.waiting.end() && !waiting->second.seen) {
     // What was seen before the event was due is none of its outputs.
-    if (table.nodes[waiting->second.first].at.planned_ns > seen_ns) return;
-    Measure(of, *Take(&table, identity, false), seen_ns);
+    if (table.nodes[waiting->second.first].cause.at.planned_ns > seen_ns) return;
+    Measure(&table, *Take(&table, identity, false), seen_ns);
   } else if (options_.ahead) {
-    Wait(&table, identity, {.planned_ns = seen_ns}, true);
+    Wait(&table, identity, {{.planned_ns = seen_ns}, Trigger::kNoPart}, true);
   }
 }
 
-void LatencyMeter::Wait(Table* table, std::uint64_t key, const Instants& at, bool seen) {
+void LatencyMeter::Wait(Table* table, std::uint64_t key, const Cause& cause, bool seen) {
   std::uint32_t node = table->free;
   if (node == kNone) {
     node = static_cast<std::uint32_t>(table->nodes.size());
@@ -114,7 +107,7 @@ void LatencyMeter::Wait(Table* table, std::uint64_t key, const Instants& at, boo
   } else {
     table->free = table->nodes[node].next;
   }
-  table->nodes[node] = {at, kNone};
+  table->nodes[node] = {cause, kNone};
   ++table->used;
   const auto [waiting, added] = table->waiting.try_emplace(key, Waiting{node, node, seen});
   if (!added) {
@@ -124,8 +117,7 @@ void LatencyMeter::Wait(Table* table, std::uint64_t key, const Instants& at, boo
   while (table->used > options_.most_pending) Halve(table);
 }
 
-std::optional<LatencyMeter::Instants> LatencyMeter::Take(Table* table, std::uint64_t key,
-                                                         bool seen) {
+std::optional<LatencyMeter::Cause> LatencyMeter::Take(Table* table, std::uint64_t key, bool seen) {
   const auto waiting = table->waiting.find(key);
   if (waiting == table->waiting.end() || waiting->second.seen != seen) return std::nullopt;
   const std::uint32_t taken = waiting->second.first;
@@ -137,7 +129,7 @@ std::optional<LatencyMeter::Instants> LatencyMeter::Take(Table* table, std::uint
   }
   node.next = std::exchange(table->free, taken);
   --table->used;
-  return node.at;
+  return node.cause;
 }
 
 void LatencyMeter::Drop(Table* table, const Waiting& waiting) {
@@ -157,13 +149,11 @@ void LatencyMeter::Halve(Table* table) {
   });
 }
 
-void LatencyMeter::Measure(const OutputIdentity& of, const Instants& trigger,
-                           std::int64_t seen_ns) {
-  const unsigned halvings = tables_[IndexOf(of.output)].halvings;
-  Count(&measured_[IndexOf(of.output)], trigger, seen_ns, halvings);
-  if (of.output != OutputKind::kFraudAlerts) return;
-  const bool multi = of.detail == static_cast<std::uint64_t>(FraudAlert::kMulti);
-  Count(&measured_[kOutputKinds + (multi ? 1 : 0)], trigger, seen_ns, halvings);
+void LatencyMeter::Measure(Table* table, const Cause& cause, std::int64_t seen_ns) {
+  Count(&table->all, cause.at, seen_ns, table->halvings);
+  if (cause.part != Trigger::kNoPart) {
+    Count(&table->parts[cause.part], cause.at, seen_ns, table->halvings);
+  }
 }
 
 void LatencyMeter::Count(Measured* measured, const Instants& trigger, std::int64_t seen_ns,
@@ -179,9 +169,8 @@ void LatencyMeter::Count(Measured* measured, const Instants& trigger, std::int64
   measured->pipeline.Record(seen_ns - acked_ns, times);
 }
 
-OutputLatency LatencyMeter::Of(const std::string& name, OutputKind output,
-                               const Measured& measured) const {
-  const Table& table = tables_[IndexOf(output)];
+OutputLatency LatencyMeter::Of(const std::string& name, const Table& table,
+                               const Measured& measured) {
   OutputLatency latency{name, {}, {}, {}, {}, 1, {}};
   if (table.untimed > 0) {
     latency.unknown = FormatCount(table.untimed) + " of " + FormatCount(table.seen) +
@@ -199,28 +188,28 @@ OutputLatency LatencyMeter::Of(const std::string& name, OutputKind output,
   return latency;
 }
 
-std::vector<OutputLatency> LatencyMeter::Report(const std::vector<OutputKind>& outputs) const {
+std::vector<OutputLatency> LatencyMeter::Report() const {
   std::vector<OutputLatency> report;
-  for (const OutputKind output : outputs) {
-    const std::string name = kOutputNames[IndexOf(output)];
-    report.push_back(Of(name, output, measured_[IndexOf(output)]));
-    if (output != OutputKind::kFraudAlerts) continue;
-    for (std::size_t r = 0; r < kReasons; ++r) {
-      report.push_back(Of(name + "/" + kReasonNames[r], output, measured_[kOutputKinds + r]));
+  for (std::size_t i = 0; i < tables_.size(); ++i) {
+    const LatencyOutput& output = options_.outputs[i];
+    if (output.name.empty()) continue;
+    report.push_back(Of(output.name, tables_[i], tables_[i].all));
+    for (std::size_t part = 0; part < output.parts.size(); ++part) {
+      report.push_back(
+          Of(output.name + "/" + output.parts[part], tables_[i], tables_[i].parts[part]));
     }
   }
   return report;
 }
 
-std::vector<OutputLatency> UnknownLatency(const std::vector<OutputKind>& outputs,
+std::vector<OutputLatency> UnknownLatency(const std::vector<LatencyOutput>& outputs,
                                           const std::string& why) {
   std::vector<OutputLatency> report;
-  for (const OutputKind output : outputs) {
-    const std::string name = kOutputNames[IndexOf(output)];
-    report.push_back({name, {}, {}, {}, {}, 1, why});
-    if (output != OutputKind::kFraudAlerts) continue;
-    for (const char* reason : kReasonNames) {
-      report.push_back({name + "/" + reason, {}, {}, {}, {}, 1, why});
+  for (const LatencyOutput& output : outputs) {
+    if (output.name.empty()) continue;
+    report.push_back({output.name, {}, {}, {}, {}, 1, why});
+    for (const std::string& part : output.parts) {
+      report.push_back({output.name + "/" + part, {}, {}, {}, {}, 1, why});
     }
   }
   return report;

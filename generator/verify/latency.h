@@ -9,28 +9,28 @@
 
 #pragma once
 
-#include <array>
 #include <cstdint>
 #include <functional>
-#include <memory>
 #include <optional>
 #include <string>
-#include <string_view>
 #include <unordered_map>
 #include <vector>
 
 #include "generator/base/histogram.h"
 #include "generator/run/json_writer.h"
-#include "generator/verify/outputs.h"
-#include "generator/verify/produced.h"
 #include "generator/verify/trigger.h"
 
 namespace playload {
 
-inline constexpr const char* kReasonNames[] = {"frequent", "multi-currency"};
+// An output whose latency is measured, and what of it is measured apart, too: the reasons of an
+// alert, or the rules that write to one topic.
+struct LatencyOutput {
+  std::string name;  // "" where it is not measured
+  std::vector<std::string> parts;
+};
 
-// What was measured of one output, or of one reason of fraud-alerts. A part may be known of fewer
-// outputs than the total.
+// What was measured of one output or part. A step of the way may be known of fewer outputs than the
+// total.
 struct OutputLatency {
   std::string name;          // "server-alerts", "fraud-alerts/frequent"
   Histogram total;           // planned -> seen
@@ -53,9 +53,7 @@ class LatencyMeter final : public TriggerSink {
   };
 
   struct Options {
-    std::string id_prefix;  // as of OutputMatcher::Options, these three
-    OwnNumber own;
-    bool timestamps = true;
+    std::vector<LatencyOutput> outputs;  // by OutputIdentity::output
     // Whether outputs may be told before what calls for them. Otherwise one that nothing calls for
     // when it is told is not kept.
     bool ahead = false;
@@ -67,16 +65,19 @@ class LatencyMeter final : public TriggerSink {
 
   void Expect(const Trigger& trigger) override;
   // An output as it was read. `seen_ns`: -1 where it is not known.
-  void Seen(OutputKind output, std::optional<std::string_view> key, std::string_view value,
-            std::int64_t seen_ns);
+  void Seen(const OutputIdentity& of, std::int64_t seen_ns);
 
-  // Of the outputs, and of the reasons where fraud-alerts are among them.
-  [[nodiscard]] std::vector<OutputLatency> Report(const std::vector<OutputKind>& outputs) const;
+  // Of each output and its parts.
+  [[nodiscard]] std::vector<OutputLatency> Report() const;
 
  private:
-  // One that waits: a trigger's instants, or (ahead) when an output was seen.
-  struct Node {
+  // One that waits: a trigger, or (ahead) when an output was seen.
+  struct Cause {
     Instants at;
+    std::size_t part;
+  };
+  struct Node {
+    Cause cause;
     std::uint32_t next;
   };
   // Those of one identity, oldest first.
@@ -84,6 +85,9 @@ class LatencyMeter final : public TriggerSink {
     std::uint32_t first;
     std::uint32_t last;
     bool seen;  // outputs, not triggers
+  };
+  struct Measured {
+    Histogram total, playload, broker, pipeline;
   };
   struct Table {
     std::unordered_map<std::uint64_t, Waiting> waiting;
@@ -93,32 +97,28 @@ class LatencyMeter final : public TriggerSink {
     unsigned halvings = 0;  // of the sample
     std::uint64_t seen = 0;
     std::uint64_t untimed = 0;  // of those seen: it is not known when
-  };
-  struct Measured {
-    Histogram total, playload, broker, pipeline;
+    Measured all;
+    std::vector<Measured> parts;
   };
 
   static constexpr std::uint32_t kNone = ~std::uint32_t{0};
-  static constexpr std::size_t kReasons = 2;
 
-  void Wait(Table* table, std::uint64_t key, const Instants& at, bool seen);
+  void Wait(Table* table, std::uint64_t key, const Cause& cause, bool seen);
   // The oldest one of that side; nullopt where there is none.
-  static std::optional<Instants> Take(Table* table, std::uint64_t key, bool seen);
+  static std::optional<Cause> Take(Table* table, std::uint64_t key, bool seen);
   static void Drop(Table* table, const Waiting& waiting);
   void Halve(Table* table);
-  void Measure(const OutputIdentity& of, const Instants& trigger, std::int64_t seen_ns);
-  void Count(Measured* measured, const Instants& trigger, std::int64_t seen_ns, unsigned halvings);
-  [[nodiscard]] OutputLatency Of(const std::string& name, OutputKind output,
-                                 const Measured& measured) const;
+  static void Measure(Table* table, const Cause& cause, std::int64_t seen_ns);
+  static void Count(Measured* measured, const Instants& trigger, std::int64_t seen_ns,
+                    unsigned halvings);
+  static OutputLatency Of(const std::string& name, const Table& table, const Measured& measured);
 
   const Options options_;
-  ProducedParser parser_;
-  std::array<Table, kOutputKinds> tables_;
-  std::array<Measured, kOutputKinds + kReasons> measured_;  // outputs, then reasons
+  std::vector<Table> tables_;  // by output
 };
 
 // What is reported where nothing can be known, and why.
-std::vector<OutputLatency> UnknownLatency(const std::vector<OutputKind>& outputs,
+std::vector<OutputLatency> UnknownLatency(const std::vector<LatencyOutput>& outputs,
                                           const std::string& why);
 
 // "latency_ms": {...}, and lines for people, "" where nothing is known.

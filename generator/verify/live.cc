@@ -46,8 +46,8 @@ std::string RunningVerdict::Text() const {
 void RunningJudge::Look(std::int64_t now_ns) {
   if (feed_.judge_every_ns == 0 || now_ns < next_ns_) return;
   RunningVerdict::Counts counts;
-  for (const OutputKind output : outputs_) {
-    const Comparison comparison = matcher_.Judge(output);
+  for (std::size_t i = 0; i < outputs_.outputs().size(); ++i) {
+    const Comparison comparison = outputs_.Judge(i);
     counts.matched += comparison.matched;
     counts.outstanding += comparison.flaw(Flaw::kMissing);
     counts.wrong += comparison.flaw(Flaw::kWrong) + comparison.flaw(Flaw::kUnexpected) +
@@ -149,15 +149,14 @@ Status LiveReader::Take(Position told, const Sink& sink) {
 
 Status LiveFollower::Follow(const std::atomic<bool>& stop) {
   const Replay replay(options_.spec, {}, std::nullopt, 1);
-  const Arrivals by_event;  // not asked: every run is told with its own
-  RecordTeller teller(replay, by_event, options_.matcher, options_.latency);
+  options_.outputs->Begin(replay);
   reader_.emplace(options_.collector, feed_.watch);
   reader_->Start();
-  const Status walked =
-      replay.Walk([&](const ReplayedRun& run) { return Tell(&teller, run, stop); });
+  const Status walked = replay.Walk([&](const ReplayedRun& run) { return Tell(run, stop); });
   // Its last event may be settled before the run is over.
   while (walked.ok() && status_.ok() && !ended_ && WaitForMore(stop)) {
   }
+  if (ended_ && told_ >= ended_->end) options_.outputs->End();
   reader_->Stop();
   if (!walked.ok()) return walked;
   if (!status_.ok()) return status_;
@@ -170,15 +169,13 @@ Status LiveFollower::Follow(const std::atomic<bool>& stop) {
 Status LiveFollower::Compare(Position told) {
   return reader_->Take(told, [this](const LiveReader::Record& record) {
     ++compared_;
-    options_.matcher->AddProduced(record.output, record.partition, record.key, record.value);
-    if (options_.latency != nullptr) {
-      options_.latency->Seen(record.output, record.key, record.value, record.seen_ns);
-    }
+    options_.outputs->AddProduced(
+        {record.output, record.partition, record.key, record.value, false, record.seen_ns});
   });
 }
 
 // Returns whether to go on.
-bool LiveFollower::Tell(RecordTeller* teller, ReplayedRun run, const std::atomic<bool>& stop) {
+bool LiveFollower::Tell(ReplayedRun run, const std::atomic<bool>& stop) {
   while (run.count > 0) {
     const std::int64_t now_ns = SteadyNow();
     if (now_ns - served_ns_ >= kLookNs && !Serve(now_ns)) return false;
@@ -193,7 +190,7 @@ bool LiveFollower::Tell(RecordTeller* teller, ReplayedRun run, const std::atomic
     }
     ReplayedRun now = run;
     now.count = n;
-    teller->Tell(now, arrivals_.data());
+    options_.outputs->Tell(now, arrivals_.data());
     told_ = run.first + n;
     feed_.watch.Forget(run.first, told_);
     run.records += n;
@@ -247,7 +244,7 @@ bool LiveFollower::Serve(std::int64_t now_ns) {
   if (feed_.watch.overflowed() && !ended_) {
     feed_.verdict.SetSeen(compared_);
   } else {
-    options_.judge->Look(now_ns);
+    options_.running->Look(now_ns);
   }
   return status_.ok();
 }

@@ -24,7 +24,7 @@
 #include "generator/verify/collector.h"
 #include "generator/verify/expectation.h"
 #include "generator/verify/latency.h"
-#include "generator/verify/output_matcher.h"
+#include "generator/verify/outputs_judge.h"
 #include "transports/delivery_watch.h"
 
 namespace playload {
@@ -73,14 +73,13 @@ struct LiveFeed {
 // Threads: one thread at a time.
 class RunningJudge {
  public:
-  RunningJudge(LiveFeed& feed, const OutputMatcher& matcher, std::vector<OutputKind> outputs)
-      : feed_(feed), matcher_(matcher), outputs_(std::move(outputs)) {}
+  // Both outlive it.
+  RunningJudge(LiveFeed& feed, const OutputsJudge& outputs) : feed_(feed), outputs_(outputs) {}
   void Look(std::int64_t now_ns);
 
  private:
   LiveFeed& feed_;
-  const OutputMatcher& matcher_;
-  const std::vector<OutputKind> outputs_;
+  const OutputsJudge& outputs_;
   std::int64_t next_ns_ = 0;
 };
 
@@ -90,7 +89,7 @@ class RunningJudge {
 class LiveReader {
  public:
   struct Record {
-    OutputKind output;
+    std::size_t output;
     std::int32_t partition;
     std::optional<std::string_view> key;
     std::string_view value;
@@ -121,7 +120,7 @@ class LiveReader {
     Position caused_before = 0;
     std::int64_t seen_ns = 0;
     struct Entry {
-      OutputKind output;
+      std::size_t output;
       std::int32_t partition;
       bool has_key;
       std::uint32_t key_bytes;
@@ -160,9 +159,8 @@ class LiveFollower {
   struct Options {
     RunSpec spec;  // of the run, paced
     Collector* collector = nullptr;
-    OutputMatcher* matcher = nullptr;
-    LatencyMeter* latency = nullptr;
-    RunningJudge* judge = nullptr;
+    OutputsJudge* outputs = nullptr;
+    RunningJudge* running = nullptr;
     // Asked for once, when the run is over.
     std::function<Result<Ended>()> ended;
   };
@@ -177,7 +175,7 @@ class LiveFollower {
   [[nodiscard]] std::uint64_t told_late() const { return told_late_; }
 
  private:
-  bool Tell(RecordTeller* teller, ReplayedRun run, const std::atomic<bool>& stop);
+  bool Tell(ReplayedRun run, const std::atomic<bool>& stop);
   bool WaitForMore(const std::atomic<bool>& stop);
   std::uint32_t Settled(const ReplayedRun& run, std::int64_t now_ns);
   std::uint32_t FromLedger(const ReplayedRun& run);

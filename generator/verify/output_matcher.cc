@@ -893,7 +893,7 @@ OutputIdentity OutputMatcher::ExpectServerAlert(std::string_view alert, bool cer
   } else {
     impl_->alerts.Expect(record, certain);
   }
-  return {OutputKind::kServerAlerts, record.number, record.content};
+  return {IndexOf(OutputKind::kServerAlerts), record.number, record.content};
 }
 
 void OutputMatcher::DoNotJudge(std::uint64_t user) {

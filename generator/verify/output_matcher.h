@@ -61,7 +61,7 @@ class OutputMatcher {
   // have arrived.
   void ExpectSummary(std::uint64_t player, bool certain);
   void ExpectPurchase(const PurchaseFacts& facts, const PurchaseOutputs& outputs);
-  // `alert`: the metric's line. Returns what tells the alert from others.
+  // `alert`: the metric's line. Returns what tells the alert from others, as of IndexOf().
   OutputIdentity ExpectServerAlert(std::string_view alert, bool certain);
   // Whether an event of this user arrived is not known, so what comes of its purchases is not
   // judged.

@@ -20,6 +20,7 @@ inline constexpr int kOutputKinds = 4;
 // Also the topics' and files' names where nothing else is said.
 inline constexpr const char* kOutputNames[kOutputKinds] = {
     "player-session-summaries", "purchase-aggregates", "server-alerts", "fraud-alerts"};
+constexpr std::size_t IndexOf(OutputKind output) { return static_cast<std::size_t>(output); }
 
 // Whether a player (or server) of this number is one of the run's: in a run of one shard the others
 // belong to other shards. Empty: all are.

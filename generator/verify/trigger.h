@@ -5,27 +5,27 @@
 
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 
 #include "generator/event/record.h"
-#include "generator/verify/outputs.h"
 
 namespace playload {
 
-// What tells two outputs about one player, user or server apart; which of them it is then follows
-// from their order.
+// What tells two outputs apart; which of those that are alike it is then follows from their order.
 struct OutputIdentity {
-  OutputKind output = OutputKind::kSummaries;
-  std::uint64_t number = 0;  // of the player, user or server
-  // purchase-aggregates: transaction_count; server-alerts: ProducedRecord::content; fraud-alerts:
-  // FraudAlert; else 0.
-  std::uint64_t detail = 0;
+  std::size_t output = 0;    // index into OutputsJudge::outputs() of all that it knows
+  std::uint64_t number = 0;  // whom it is about: of the player, user, server or key
+  std::uint64_t detail = 0;  // what else tells it from others about the same
 };
 
 // An expected output and the event that calls for it.
 struct Trigger {
+  static constexpr std::size_t kNoPart = ~std::size_t{0};
+
   OutputIdentity of;
   Position position = 0;
+  std::size_t part = kNoPart;  // of LatencyOutput::parts
   // How long the rule itself makes the output wait after the event, such as until its window ends:
   // no latency of the pipeline. 0 where it is due at once, as with all of the reference pipeline.
   std::int64_t wait_ns = 0;

@@ -105,25 +105,33 @@ constexpr Meanings kMeanings[] = {
       "more alerts than purchases that call for one: outputs were repeated after a restart",
       "an alert with another reason than its purchase calls for, or out of order"}},
 };
+// Of what any other rules put out.
+constexpr const char* kRulesMeanings[kFlaws] = {
+    "an event calls for it: it was lost, state began anew, or a condition is too narrow",
+    "nothing calls for it: a condition is too wide, events were counted twice, or state is older "
+    "than the run",
+    "the same record more often than events call for it: outputs were repeated after a restart",
+    "another record, or this one out of order, came where one was called for"};
 // Of the inputs.
 constexpr const char* kInputMeanings[kFlaws] = {"the event is not there", "no such event was sent",
                                                 "the event is there again",
                                                 "the event comes after a later one of its key"};
 
-const char* Meaning(const std::string& name, unsigned flaw) {
+const char* Meaning(const std::string& name, bool input, unsigned flaw) {
+  if (input) return kInputMeanings[flaw];
   for (const Meanings& meanings : kMeanings) {
     if (name == meanings.output) return meanings.of[flaw];
   }
-  return kInputMeanings[flaw];
+  return kRulesMeanings[flaw];
 }
 
-std::string Examples(const Comparison& c, const FlawHistory& history) {
+std::string Examples(const Comparison& c, bool input, const FlawHistory& history) {
   std::string text;
   for (unsigned f = 0; f < kFlaws; ++f) {
     if (c.examples[f].empty()) continue;
     text += "\n" + c.name + ", " + kFlawNames[f] + ": " + FormatCount(c.flaws[f]);
     text += c.examples[f].size() == kExamples ? "; the first examples\n" : "\n";
-    text += std::string("  (") + Meaning(c.name, f) + ")\n";
+    text += std::string("  (") + Meaning(c.name, input, f) + ")\n";
     for (const FlawExample& example : c.examples[f]) {
       text += "  " + (example.key.empty() ? std::string("(no key)") : example.key) + "\n";
       if (!example.expected.empty()) text += "    expected: " + example.expected + "\n";
@@ -199,9 +207,8 @@ std::string VerdictText(const Verdict& verdict, const FlawHistory& history) {
     text += "at-least-once: " + FormatCount(repeats) + " outputs came again, which it allows\n";
   }
   for (const std::string& note : verdict.notes) text += "note: " + note + "\n";
-  for (const auto* comparisons : {&verdict.outputs, &verdict.inputs}) {
-    for (const Comparison& c : *comparisons) text += Examples(c, history);
-  }
+  for (const Comparison& c : verdict.outputs) text += Examples(c, false, history);
+  for (const Comparison& c : verdict.inputs) text += Examples(c, true, history);
   text += LatencyText(verdict.latency);
   if (!verdict.thresholds.empty()) text += "\n" + ThresholdsText(verdict.thresholds);
   if (verdict.passed()) return text + "\npassed\n";

@@ -1,7 +1,5 @@
 #include "generator/verify/verify.h"
 
-#include <simdjson.h>
-
 #include <algorithm>
 #include <memory>
 #include <utility>
@@ -9,11 +7,7 @@
 #include "generator/base/system.h"
 #include "generator/base/text.h"
 #include "generator/pace/plan.h"
-#include "generator/rules/load.h"
-#include "generator/run/json_file.h"
-#include "generator/run/ledger.h"
 #include "generator/run/manifest.h"
-#include "generator/simulate/model.h"
 #include "generator/verify/collector.h"
 #include "generator/verify/expectation.h"
 #include "generator/verify/expected.h"
@@ -25,8 +19,10 @@
 #include "generator/verify/latency.h"
 #include "generator/verify/live.h"
 #include "generator/verify/locate.h"
-#include "generator/verify/output_matcher.h"
-#include "generator/verify/rules_verify.h"
+#include "generator/verify/outputs_judge.h"
+#include "generator/verify/reference_judge.h"
+#include "generator/verify/rule_topics.h"
+#include "generator/verify/rules_judge.h"
 
 namespace playload {
 
@@ -36,6 +32,7 @@ using std::chrono::milliseconds;
 using std::chrono::steady_clock;
 
 constexpr const char* kPolled = "polled";
+constexpr std::string_view kFile = "file:";
 constexpr const char* kInputNames[kKinds] = {"player-events", "purchase-events", "server-metrics"};
 // Once everything expected is there: for what comes beyond it.
 constexpr milliseconds kGrace{1'000};
@@ -50,218 +47,6 @@ constexpr milliseconds kSayEvery{10'000};
 constexpr std::chrono::seconds kOverrun{60};
 // So often what came meanwhile is read while the events are made again.
 constexpr Position kPollEvery = 4'096;
-
-constexpr std::size_t kMostSummaryBytes = std::size_t{64} << 20;
-
-}  // namespace
-
-Result<FedBy> FindFedBy(const Manifest& manifest, const std::string& name) {
-  const auto& all = manifest.destinations;
-  std::vector<FedBy> found;
-  std::string names;
-  for (std::size_t i = 0; i < all.size(); ++i) {
-    const bool http = all[i].to.starts_with("http://");
-    if (name == kPolled ? http : all[i].to == name) found.push_back({i, name == kPolled});
-    names += (names.empty() ? "" : ", ") + all[i].to;
-    if (http && names.find(kPolled) == std::string::npos) names += std::string(", ") + kPolled;
-  }
-  if (found.size() == 1) return found.front();
-  if (!found.empty()) {
-    return Invalid("--fed-by " + name + ": the run had several such destinations");
-  }
-  return Invalid("--fed-by " + Quoted(name) + " is no destination of this run; it had: " + names);
-}
-
-namespace {
-
-// The events that were handed out by the polled endpoints, none of which were lost to our
-// knowledge.
-Result<FinishedRun> LoadPolled(const std::string& run_dir, const Manifest& manifest,
-                               std::size_t destination, int threads) {
-  const ManifestDestination& server = manifest.destinations[destination];
-  if (!server.polled) {
-    return Invalid(run_dir + ": it is not known what was polled, for the run did not end in order");
-  }
-  FinishedRun run;
-  run.spec = manifest.spec;
-  run.walker = WalkPolled(manifest.spec, *server.polled, threads);
-  run.replay = std::make_shared<const Replay>(manifest.spec, std::vector<std::int64_t>(),
-                                              server.polled, threads);
-  run.ledger.to = server.to;
-  run.ledger.topics = server.topics;
-  run.ledger.generated = run.ledger.fates[0] = *server.polled;
-  return run;
-}
-
-}  // namespace
-
-Result<FinishedRun> LoadRun(const std::string& run_dir, const FedBy& fed_by, int threads) {
-  const std::size_t destination = fed_by.destination;
-  if (fed_by.polled) {
-    const Result<Manifest> manifest = ReadManifest(run_dir);
-    if (!manifest) return manifest.error();
-    return LoadPolled(run_dir, *manifest, destination, threads);
-  }
-  Result<RunSpec> spec = SpecFromManifest(run_dir, destination);
-  if (!spec) return spec.error();
-  Result<std::vector<LedgerEntry>> ledger = ReadLedger(run_dir);
-  if (!ledger) return ledger.error();
-  if (destination >= ledger->size()) {
-    return Invalid(run_dir + "/ledger.json: fewer destinations than in manifest.json");
-  }
-  std::vector<std::int64_t> stamps;
-  if (spec->rate_max) {
-    Result<std::vector<std::int64_t>> recorded = ReadStamps(run_dir);
-    if (!recorded) return recorded.error();
-    stamps = std::move(*recorded);
-  }
-  FinishedRun run;
-  run.spec = *spec;
-  run.replay = std::make_shared<const Replay>(*spec, stamps, std::nullopt, threads);
-  run.walker = WalkRun(std::move(*spec), std::move(stamps), threads);
-  run.ledger = std::move((*ledger)[destination]);
-  run.arrivals = Arrivals(run.ledger);
-  return run;
-}
-
-namespace {
-
-// From summary.json, what the ledger does not hold; for notes only, so nothing where it is not
-// there.
-struct SummaryFacts {
-  std::uint64_t possible_duplicates = 0;
-  std::string plan_held_back;  // why the plan was not offered as planned; "" when it was
-};
-
-SummaryFacts ReadSummaryFacts(const std::string& run_dir, std::size_t destination) {
-  SummaryFacts facts;
-  const std::string file = run_dir + "/summary.json";
-  const Result<std::string> text = ReadWholeFile(file, kMostSummaryBytes);
-  if (!text) return facts;
-  simdjson::dom::parser parser;
-  simdjson::dom::element summary;
-  if (parser.parse(*text).get(summary) != simdjson::SUCCESS) return facts;
-  const std::string at = "/destinations/" + std::to_string(destination);
-  std::uint64_t twice = 0;
-  if (summary.at_pointer(at + "/counters/possible_duplicates").get(twice) == simdjson::SUCCESS) {
-    facts.possible_duplicates = twice;
-  }
-  double planned = 0;
-  bool playload = false;
-  bool there = false;
-  std::string_view why;
-  if (summary.at_pointer(at + "/planned_per_second").get(planned) == simdjson::SUCCESS &&
-      summary.at_pointer(at + "/bottleneck/playload").get(playload) == simdjson::SUCCESS &&
-      summary.at_pointer(at + "/bottleneck/destination").get(there) == simdjson::SUCCESS &&
-      summary.at_pointer(at + "/bottleneck/why").get(why) == simdjson::SUCCESS &&
-      (playload || there)) {
-    facts.plan_held_back = why;
-  }
-  return facts;
-}
-
-}  // namespace
-
-std::size_t DestinationFor(const Manifest& manifest, const std::string& from) {
-  const auto& all = manifest.destinations;
-  const auto index_of = [&](auto good) {
-    return static_cast<std::size_t>(std::find_if(all.begin(), all.end(), good) - all.begin());
-  };
-  std::size_t index = index_of([&](const ManifestDestination& d) { return d.to == from; });
-  if (index == all.size()) {
-    const std::string scheme = from.substr(0, from.find(':') + 1);
-    index = index_of(
-        [&](const ManifestDestination& d) { return d.to.substr(0, scheme.size()) == scheme; });
-  }
-  return index == all.size() ? 0 : index;
-}
-
-// Number -> lane as the encoder numbers them, lane -> shard as layout.h gives them out.
-OwnNumber OwnNumbersOf(const RunSpec& spec) {
-  if (spec.shards <= 1) return {};
-  const Model model(spec.scenario, spec.seed);
-  return [players = spec.scenario.population.players, lane_players = model.lane_players(),
-          servers_per_lane = model.servers_per_lane(), shard = spec.shard,
-          shards = spec.shards](bool server, std::uint64_t number) {
-    if (number == 0) return false;
-    const std::uint64_t lane =
-        server ? (number - 1) / servers_per_lane : (number - 1) % players / lane_players;
-    return lane % shards == shard;
-  };
-}
-
-Result<JudgedRun> OpenJudgedRun(const std::string& run_dir, const std::string& from,
-                                const std::string& fed_by) {
-  Result<Manifest> manifest = ReadManifest(run_dir);
-  if (!manifest) return manifest.error();
-  JudgedRun run{std::move(*manifest), {}};
-  if (run.manifest.destinations.empty()) {
-    return Invalid(run_dir + "/manifest.json: the run had no destination");
-  }
-  if (run.manifest.spec.shards > 1 && run.manifest.spec.scenario.compat) {
-    return Invalid(
-        "the players of compat are in every shard at once: a shard alone cannot be verified");
-  }
-  if (fed_by.empty()) {
-    run.fed_by.destination = DestinationFor(run.manifest, from);
-    return run;
-  }
-  const Result<FedBy> found = FindFedBy(run.manifest, fed_by);
-  if (!found) return found.error();
-  run.fed_by = *found;
-  return run;
-}
-
-void AddRunNotes(const std::string& run_dir, const FedBy& fed_by, const FinishedRun& run,
-                 std::vector<std::string>* notes) {
-  const auto count = [&run](Fate fate) { return run.ledger.total(fate); };
-  const std::uint64_t lost = count(Fate::kFailed) + count(Fate::kShed);
-  if (lost > 0) {
-    notes->push_back(FormatCount(lost) +
-                     " events failed or were shed: what they would cause is not expected");
-  }
-  if (count(Fate::kUnknown) > 0) {
-    notes->push_back("of " + FormatCount(count(Fate::kUnknown)) +
-                     " events it is not known whether they arrived: what comes of them is "
-                     "counted as may");
-  }
-  if (fed_by.polled) {
-    notes->push_back(
-        FormatCount(run.ledger.total_generated()) +
-        " polled events, taken as arrived: an answer that its client did not read to the end "
-        "counts too");
-    return;
-  }
-  const SummaryFacts summary = ReadSummaryFacts(run_dir, fed_by.destination);
-  if (!summary.plan_held_back.empty()) {
-    notes->push_back("the run did not offer its plan (" + summary.plan_held_back +
-                     "): this says what the pipeline answered, not that it did so under "
-                     "the planned load");
-  }
-  if (summary.possible_duplicates > 0) {
-    notes->push_back(
-        "playload itself may have written up to " + FormatCount(summary.possible_duplicates) +
-        " events twice after its Kafka producer failed; a pipeline that counts them twice is not "
-        "to blame, and --inputs shows which they are");
-  }
-  if (run.ledger.coarse) {
-    notes->emplace_back(
-        "the ledger is coarse: near what failed, acknowledged events are not judged either");
-  }
-}
-
-namespace {
-
-HistoryTopics TopicsOf(const ManifestDestination& destination) {
-  HistoryTopics topics;
-  topics.names = destination.topics;
-  for (std::size_t k = 0; k < kKinds; ++k) {
-    const auto offsets = destination.start_offsets.find(topics.names[k]);
-    if (offsets == destination.start_offsets.end()) continue;
-    topics.partitions[k] = static_cast<std::uint32_t>(offsets->second.size());
-  }
-  return topics;
-}
 
 // Where the input topics of a run are to be read.
 LocateSource LocateSourceFor(const ManifestDestination& destination, std::string brokers,
@@ -297,13 +82,58 @@ class Verifier {
     if (!judged) return judged.error();
     manifest_ = std::move(judged->manifest);
     fed_by_ = judged->fed_by;
-    outputs_ = options_.only;
-    if (outputs_.empty() && !options_.inputs) {
-      for (int i = 0; i < kOutputKinds; ++i) outputs_.push_back(static_cast<OutputKind>(i));
-    }
-    std::sort(outputs_.begin(), outputs_.end());
-    outputs_.erase(std::unique(outputs_.begin(), outputs_.end()), outputs_.end());
+    Result<std::unique_ptr<OutputsJudge>> outputs = MakeOutputsJudge();
+    if (!outputs) return outputs.error();
+    outputs_ = std::move(*outputs);
+    if (!options_.inputs) return {};
+    inputs_options_.id_prefix = manifest_.spec.id_prefix;
+    inputs_options_.own = OwnNumbersOf(manifest_.spec);
+    inputs_options_.timestamps = KnowsTimestamps();
     return {};
+  }
+
+  // Polled events carry the instant of their request, but under the virtual clock.
+  [[nodiscard]] bool KnowsTimestamps() const {
+    return !fed_by_.polled || manifest_.spec.clock == Clock::kVirtual;
+  }
+
+  Result<std::unique_ptr<OutputsJudge>> MakeOutputsJudge() {
+    const RunSpec& spec = manifest_.spec;
+    const bool none = options_.inputs && options_.only.empty();
+    if (options_.rules && !none) {
+      if (Status s = CheckInstants(*options_.rules, spec, fed_by_.polled); !s.ok()) return s;
+      return MakeRulesJudge({*options_.rules, options_.only, spec.id_prefix, spec.scenario.compat,
+                             OwnNumbersOf(spec), PartitionedInputs(), options_.live != nullptr,
+                             options_.delivery});
+    }
+    ReferenceJudgeOptions reference;
+    for (int i = 0; i < kOutputKinds; ++i) {
+      const std::vector<std::string>& only = options_.only;
+      if (none ||
+          (!only.empty() && std::find(only.begin(), only.end(), kOutputNames[i]) == only.end())) {
+        continue;
+      }
+      reference.outputs.push_back(static_cast<OutputKind>(i));
+    }
+    reference.id_prefix = spec.id_prefix;
+    reference.compat = spec.scenario.compat;
+    reference.own = OwnNumbersOf(spec);
+    reference.timestamps = KnowsTimestamps();
+    reference.forget = options_.live != nullptr;
+    reference.delivery = options_.delivery;
+    return MakeReferenceJudge(std::move(reference));
+  }
+
+  // Those that come to a pipeline through several partitions.
+  [[nodiscard]] std::array<bool, kKinds> PartitionedInputs() const {
+    std::array<bool, kKinds> partitioned{};
+    const ManifestDestination& destination = manifest_.destinations[fed_by_.destination];
+    if (fed_by_.polled || !destination.to.starts_with("kafka://")) return partitioned;
+    for (std::size_t k = 0; k < kKinds; ++k) {
+      const auto start = destination.start_offsets.find(destination.topics[k]);
+      partitioned[k] = start == destination.start_offsets.end() || start->second.size() != 1;
+    }
+    return partitioned;
   }
 
   Status OpenCollector() {
@@ -318,9 +148,8 @@ class Verifier {
       topics.outputs_from_starts = true;
       if (options_.live->output_starts) topics.starts = *options_.live->output_starts;
     }
-    for (const OutputKind output : outputs_) {
-      const char* const name = kOutputNames[static_cast<unsigned>(output)];
-      topics.outputs[output] = renamed(name, name);
+    for (const std::string& name : outputs_->outputs()) {
+      topics.outputs.push_back(renamed(name, name));
     }
     for (int k = 0; options_.inputs && k < kKinds; ++k) {
       const auto kind = static_cast<std::size_t>(k);
@@ -329,24 +158,15 @@ class Verifier {
     Result<std::unique_ptr<Collector>> collector = Collect(topics);
     if (!collector) return collector.error();
     collector_ = std::move(*collector);
-
-    const OwnNumber own = OwnNumbersOf(manifest_.spec);
-    // Polled events carry the instant of their request, but under the virtual clock.
-    const bool timestamps = !fed_by_.polled || manifest_.spec.clock == Clock::kVirtual;
-    outputs_matcher_ = std::make_unique<OutputMatcher>(
-        OutputMatcher::Options{manifest_.spec.id_prefix, !manifest_.spec.scenario.compat, own,
-                               timestamps, options_.live != nullptr, options_.delivery});
-    if (options_.inputs) {
-      InputMatcher::Options inputs{{}, manifest_.spec.id_prefix, std::nullopt, own, timestamps};
-      for (std::size_t k = 0; k < kKinds; ++k) {
-        inputs.names[k] = kInputNames[k];
-        if (const auto count = collector_->partitions(static_cast<Kind>(k))) {
-          if (!inputs.partitions) inputs.partitions.emplace();
-          (*inputs.partitions)[k] = *count;
-        }
+    if (!options_.inputs) return {};
+    for (std::size_t k = 0; k < kKinds; ++k) {
+      inputs_options_.names[k] = kInputNames[k];
+      if (const auto count = collector_->partitions(static_cast<Kind>(k))) {
+        if (!inputs_options_.partitions) inputs_options_.partitions.emplace();
+        (*inputs_options_.partitions)[k] = *count;
       }
-      inputs_matcher_ = std::make_unique<InputMatcher>(std::move(inputs));
     }
+    inputs_matcher_ = std::make_unique<InputMatcher>(std::move(inputs_options_));
     return {};
   }
 
@@ -360,13 +180,12 @@ class Verifier {
                     (spec.rate_max ? "--rate max" : "--clock virtual") + ")";
     } else if (fed_by_.polled) {
       no_latency_ = "polled events have no planned instants";
-    } else if (live == nullptr && options_.from.starts_with("file:")) {
+    } else if (live == nullptr && options_.from.starts_with(kFile)) {
       no_latency_ = "files do not say when an output came";
     }
     if (!no_latency_.empty()) return {};
     LatencyMeter::Options meter;
-    meter.id_prefix = spec.id_prefix;
-    meter.own = OwnNumbersOf(spec);
+    meter.outputs = outputs_->latency_outputs();
     meter.ahead = live == nullptr;
     if (live != nullptr) {
       meter.instants = InstantsFrom(*live, spec);
@@ -377,12 +196,12 @@ class Verifier {
       };
     }
     meter_.emplace(std::move(meter));
+    outputs_->MeasureWith(&*meter_);
     return {};
   }
 
   Result<std::unique_ptr<Collector>> Collect(const CollectorTopics& topics) {
-    constexpr std::string_view kFile = "file:";
-    if (options_.from.substr(0, kFile.size()) == kFile) {
+    if (options_.from.starts_with(kFile)) {
       if (!manifest_.finished) {
         return Invalid(options_.run_dir +
                        ": the run is not over; its files cannot be verified yet");
@@ -406,13 +225,9 @@ class Verifier {
   Status Poll(milliseconds timeout) {
     return collector_->Poll(timeout, [this](const CollectedRecord& record) {
       ++collected_;
-      if (record.line) {
-        outputs_matcher_->AddLine(*record.output, record.partition, record.value);
-      } else if (record.output) {
-        outputs_matcher_->AddProduced(*record.output, record.partition, record.key, record.value);
-        if (meter_) {
-          meter_->Seen(*record.output, record.key, record.value, SeenAt(record));
-        }
+      if (record.output) {
+        outputs_->AddProduced({*record.output, record.partition, record.key, record.value,
+                               record.line, meter_ ? SeenAt(record) : -1});
       } else {
         inputs_matcher_->AddRead(record.input, record.partition, record.offset,
                                  record.key.value_or(""), record.value);
@@ -458,25 +273,25 @@ class Verifier {
 
   void ShowSoFar() {
     if (run_.replay == nullptr) return options_.live->verdict.SetSeen(collected_);
-    if (!judge_) judge_.emplace(*options_.live, *outputs_matcher_, outputs_);
-    judge_->Look(SteadyNow());
+    if (!running_) running_.emplace(*options_.live, *outputs_);
+    running_->Look(SteadyNow());
   }
 
   // Compares while the run goes on, and what is left when it is over.
   Status FollowRun() {
-    judge_.emplace(*options_.live, *outputs_matcher_, outputs_);
-    LiveFollower follower(
-        *options_.live,
-        {manifest_.spec, collector_.get(), outputs_matcher_.get(), meter_ ? &*meter_ : nullptr,
-         &*judge_, [this]() -> Result<LiveFollower::Ended> {
-           Result<Manifest> manifest = ReadManifest(options_.run_dir);
-           if (!manifest) return manifest.error();
-           manifest_ = std::move(*manifest);
-           Result<FinishedRun> run = LoadRun(options_.run_dir, fed_by_, options_.threads);
-           if (!run) return run.error();
-           run_ = std::move(*run);
-           return LiveFollower::Ended{run_.ledger.end, &run_.arrivals};
-         }});
+    running_.emplace(*options_.live, *outputs_);
+    LiveFollower follower(*options_.live,
+                          {manifest_.spec, collector_.get(), outputs_.get(), &*running_,
+                           [this]() -> Result<LiveFollower::Ended> {
+                             Result<Manifest> manifest = ReadManifest(options_.run_dir);
+                             if (!manifest) return manifest.error();
+                             manifest_ = std::move(*manifest);
+                             Result<FinishedRun> run =
+                                 LoadRun(options_.run_dir, fed_by_, options_.threads);
+                             if (!run) return run.error();
+                             run_ = std::move(*run);
+                             return LiveFollower::Ended{run_.ledger.end, &run_.arrivals};
+                           }});
     if (Status s = follower.Follow(stop_); !s.ok()) return s;
     if (run_.replay == nullptr) return {Code::kInterrupted, "interrupted while the run went on"};
     followed_ = true;
@@ -538,32 +353,28 @@ class Verifier {
 
   // The inputs are compared line by line.
   Status TellLines() {
-    Expectation expectation(run_.spec.id_prefix);
+    const bool outputs = !outputs_->outputs().empty();
+    outputs_->Begin(*run_.replay);
     Status failed;
     Position events = 0;
     Status walked = run_.walker([&](const StreamEvent& event) {
       const Arrival arrival = run_.arrivals.Of(event);
-      if (!outputs_.empty()) {
-        Status told = expectation.Tell(event, arrival, outputs_matcher_.get());
-        if (!told.ok()) failed = std::move(told);
-      }
+      if (outputs) failed = outputs_->TellLine(event, arrival);
       inputs_matcher_->Expect(event, arrival);
       if (failed.ok() && ++events % kPollEvery == 0) failed = PollBetween();
       return failed.ok();
     });
+    outputs_->End();
     return walked.ok() ? failed : walked;
   }
 
   // For the outputs alone no line is needed.
   Status TellRecords() {
-    RecordTeller teller(*run_.replay, run_.arrivals, outputs_matcher_.get(),
-                        meter_ ? &*meter_ : nullptr);
     Status failed;
     Position events = 0;
     Position polled = 0;
-    Status walked = run_.replay->Walk([&](const ReplayedRun& events_of_lane) {
-      teller.Tell(events_of_lane);
-      events += events_of_lane.count;
+    Status walked = TellAll([&](const ReplayedRun& run) {
+      events += run.count;
       if (events - polled >= kPollEvery) {
         polled = events;
         failed = PollBetween();
@@ -571,6 +382,19 @@ class Verifier {
       return failed.ok();
     });
     return walked.ok() ? failed : walked;
+  }
+
+  // Tells the outputs' judge all events; `after` each run says whether to go on.
+  Status TellAll(const Replay::Visitor& after) {
+    outputs_->Begin(*run_.replay);
+    std::array<Arrival, kRunLength> arrivals;
+    Status walked = run_.replay->Walk([&](const ReplayedRun& run) {
+      FillArrivals(run_.arrivals, run, &arrivals);
+      outputs_->Tell(run, arrivals.data());
+      return after(run);
+    });
+    outputs_->End();
+    return walked;
   }
 
   Status PollBetween() {
@@ -581,9 +405,7 @@ class Verifier {
   }
 
   [[nodiscard]] bool Complete() const {
-    return std::all_of(outputs_.begin(), outputs_.end(),
-                       [this](OutputKind o) { return outputs_matcher_->Outstanding(o) == 0; }) &&
-           (!inputs_matcher_ || inputs_matcher_->Outstanding() == 0);
+    return !outputs_->Outstanding() && (!inputs_matcher_ || inputs_matcher_->Outstanding() == 0);
   }
 
   Status WaitForRest() {
@@ -595,7 +417,7 @@ class Verifier {
 
   Status WaitForRestOrTimeout() {
     if (!cut_short_.empty()) return {};
-    if (options_.from.substr(0, 5) == "file:") {
+    if (options_.from.starts_with(kFile)) {
       return PollUntil("the ends of the files", [this] { return collector_->at_end(); });
     }
     std::uint64_t judged_at = ~std::uint64_t{0};  // collected_ when it was last found incomplete
@@ -619,17 +441,14 @@ class Verifier {
   // Of a live run what matched was forgotten, and a difference is named by all that went before it.
   Status RecallForgotten() {
     if (options_.live == nullptr || !cut_short_.empty()) return {};
-    if (!outputs_matcher_->NeedsRecall()) return {};
+    if (!outputs_->NeedsRecall()) return {};
     // A coarse ledger would not tell again what was told.
     not_recalled_ = followed_ && run_.ledger.coarse;
     if (not_recalled_) return {};
-    outputs_matcher_->Recall(true);
-    RecordTeller teller(*run_.replay, run_.arrivals, outputs_matcher_.get());
-    Status walked = run_.replay->Walk([&](const ReplayedRun& events_of_lane) {
-      teller.Tell(events_of_lane);
-      return !stop_.load(std::memory_order_relaxed);
-    });
-    outputs_matcher_->Recall(false);
+    outputs_->Recall(true);
+    Status walked =
+        TellAll([this](const ReplayedRun&) { return !stop_.load(std::memory_order_relaxed); });
+    outputs_->Recall(false);
     if (stop_.load(std::memory_order_relaxed)) {
       CutShort("repeats may be called unexpected");
     }
@@ -641,20 +460,16 @@ class Verifier {
     Verdict& verdict = result.verdict;
     verdict.run_id = manifest_.run_id;
     verdict.from = options_.from;
-    if (!outputs_.empty()) {
-      const Result<RuleSet> rules = LoadRuleSet(std::string(kReferenceRules));
-      if (!rules) return rules.error();
-      verdict.rules = VerdictRulesOf(*rules);
-    }
+    if (!outputs_->outputs().empty()) verdict.rules = outputs_->rules();
     verdict.delivery = options_.delivery;
-    if (options_.from.substr(0, 5) != "file:") {
+    if (!options_.from.starts_with(kFile)) {
       const std::string isolation = options_.settings.Get("isolation.level");
       verdict.isolation = isolation.empty() ? "read_committed" : isolation;  // librdkafka's default
     }
-    auto histories = std::make_shared<Histories>();
-    for (const OutputKind output : outputs_) {
-      verdict.outputs.push_back(outputs_matcher_->Judge(output));
-      histories->Want(output, verdict.outputs.back());
+    bool examples = false;
+    for (std::size_t i = 0; i < outputs_->outputs().size(); ++i) {
+      verdict.outputs.push_back(outputs_->Judge(i));
+      examples = examples || !verdict.outputs.back().passed();
     }
     if (inputs_matcher_) {
       std::vector<InputMatcher::Wanted> wanted;
@@ -667,38 +482,39 @@ class Verifier {
     }
     AddNotes(&verdict);
     if (meter_) {
-      verdict.latency = meter_->Report(outputs_);
+      verdict.latency = meter_->Report();
     } else {
-      verdict.latency = UnknownLatency(outputs_, no_latency_.empty() ? kNotMeasured : no_latency_);
+      verdict.latency = UnknownLatency(outputs_->latency_outputs(),
+                                       no_latency_.empty() ? kNotMeasured : no_latency_);
     }
-    verdict.thresholds = JudgeThresholds(options_.thresholds, verdict);
-    if (!histories->empty() && cut_short_.empty()) {
-      if (Status s = GatherHistories(histories.get()); !s.ok()) return s;
-      result.history = [histories](const std::string& name, const std::string& key) {
-        return histories->Lines(name, key);
-      };
-      result.history_fields = [histories](const std::string& name, const std::string& key,
-                                          JsonText* json) { histories->Write(name, key, json); };
-    }
+    verdict.thresholds = JudgeThresholds(options_.thresholds, verdict, outputs_->alerts());
+    if (!examples || !cut_short_.empty()) return result;
+    const Result<HistoryRequest> request = RequestHistories();
+    if (!request) return request.error();
+    Result<ExampleHistories> histories = outputs_->Histories(verdict.outputs, *request);
+    if (!histories) return histories.error();
+    result.history = std::move(histories->lines);
+    result.history_fields = std::move(histories->fields);
     return result;
   }
 
-  Status GatherHistories(Histories* histories) const {
+  Result<HistoryRequest> RequestHistories() const {
     const ManifestDestination& destination = manifest_.destinations[fed_by_.destination];
     const std::string fed_by = fed_by_.polled             ? kPolled
                                : fed_by_.destination == 0 ? ""
                                                           : destination.to;
-    const HistoryTopics topics = TopicsOf(destination);
-    if (Status s = histories->Gather(*run_.replay, run_.arrivals, topics, manifest_.spec.id_prefix,
-                                     ExpectCommandFor(options_.run_dir, fed_by));
-        !s.ok() || !options_.locate) {
-      return s;
-    }
+    HistoryRequest request{
+        run_, TopicsOf(destination), ExpectCommandFor(options_.run_dir, fed_by), {}};
+    if (!options_.locate) return request;
     const Result<KafkaAddress> address = ParseKafkaUrl(options_.from);
     if (!address) return address.error();
-    return Locate(LocateSourceFor(destination, address->brokers, options_.settings,
-                                  options_.connect_timeout, options_.topics),
-                  histories->Events(), options_.log, stop_);
+    request.locate = [this,
+                      source = LocateSourceFor(destination, address->brokers, options_.settings,
+                                               options_.connect_timeout, options_.topics)](
+                         const std::vector<HistoryEvent*>& events) {
+      return Locate(source, events, options_.log, stop_);
+    };
+    return request;
   }
 
   void AddNotes(Verdict* verdict) const {
@@ -718,71 +534,24 @@ class Verifier {
                                " events could only be compared when the run was over: some before "
                                "them were neither acknowledged nor lost for too long");
     }
-    const auto count = [this](Fate fate) { return run_.ledger.total(fate); };
-    const std::uint64_t lost = count(Fate::kFailed) + count(Fate::kShed);
-    if (lost > 0) {
-      verdict->notes.push_back(
-          FormatCount(lost) + " events failed or were shed: what they would cause is not expected");
-    }
-    if (count(Fate::kUnknown) > 0) {
-      verdict->notes.push_back(
-          "of " + FormatCount(count(Fate::kUnknown)) +
-          " events it is not known whether they arrived: what comes of them is "
-          "counted as may");
-    }
-    if (fed_by_.polled) {
-      verdict->notes.push_back(
-          FormatCount(run_.ledger.total_generated()) +
-          " polled events, taken as arrived: an answer that its client did not read to the end "
-          "counts too");
-      return AddNotJudged(verdict);
-    }
-    const SummaryFacts summary = ReadSummaryFacts(options_.run_dir, fed_by_.destination);
-    if (!summary.plan_held_back.empty()) {
-      verdict->notes.push_back("the run did not offer its plan (" + summary.plan_held_back +
-                               "): this says what the pipeline answered, not that it did so under "
-                               "the planned load");
-    }
-    if (summary.possible_duplicates > 0) {
-      verdict->notes.push_back(
-          "playload itself may have written up to " + FormatCount(summary.possible_duplicates) +
-          " events twice after its Kafka producer failed; a pipeline that counts them twice is not "
-          "to blame, and --inputs shows which they are");
-    }
-    if (run_.ledger.coarse) {
-      verdict->notes.emplace_back(
-          "the ledger is coarse: near what failed, acknowledged events are not judged either");
-    }
-    AddNotJudged(verdict);
-  }
-
-  void AddNotJudged(Verdict* verdict) const {
-    if (outputs_matcher_->not_judged() > 0) {
-      verdict->notes.push_back(FormatCount(outputs_matcher_->not_judged()) +
-                               " users' purchase-aggregates and fraud-alerts are not judged");
-    }
-    if (manifest_.spec.scenario.compat && !outputs_.empty()) {
-      verdict->notes.emplace_back(
-          "purchases are keyed by transaction: only what holds in every order of a user's "
-          "purchases "
-          "is judged");
-    }
+    AddRunNotes(options_.run_dir, fed_by_, run_, &verdict->notes);
+    outputs_->AddNotes(&verdict->notes);
   }
 
   const VerifyOptions& options_;
   const std::atomic<bool>& stop_;
   Manifest manifest_;
   FedBy fed_by_;
-  std::vector<OutputKind> outputs_;
+  std::unique_ptr<OutputsJudge> outputs_;
   std::unique_ptr<Collector> collector_;
-  std::unique_ptr<OutputMatcher> outputs_matcher_;
+  InputMatcher::Options inputs_options_;
   std::unique_ptr<InputMatcher> inputs_matcher_;  // null without `inputs`
   std::uint64_t collected_ = 0;
   FinishedRun run_;
   std::optional<LatencyMeter> meter_;
   std::string no_latency_;  // why it is not measured
   // Of a live run:
-  std::optional<RunningJudge> judge_;
+  std::optional<RunningJudge> running_;
   bool followed_ = false;        // its events were told while it went on
   std::uint64_t told_late_ = 0;  // but for these
   std::string cut_short_;        // why not all that may come was waited for
@@ -810,26 +579,6 @@ Result<Delivery> ParseDelivery(std::string_view name) {
   return Invalid(Quoted(name) + " is neither exactly-once nor at-least-once");
 }
 
-namespace {
-
-// A run that must be over; fed by its first destination where nothing is said.
-Result<JudgedRun> OpenFinished(const std::string& run_dir, const std::string& fed_by) {
-  Result<Manifest> manifest = ReadManifest(run_dir);
-  if (!manifest) return manifest.error();
-  if (!manifest->finished) {
-    return Invalid(run_dir + ": the run is not over, so its events are not known yet");
-  }
-  JudgedRun run{std::move(*manifest), {}};
-  if (!fed_by.empty()) {
-    const Result<FedBy> found = FindFedBy(run.manifest, fed_by);
-    if (!found) return found.error();
-    run.fed_by = *found;
-  }
-  return run;
-}
-
-}  // namespace
-
 Status Expect(const std::string& run_dir, const std::string& fed_by, std::optional<OutputKind> only,
               int threads, const std::function<bool(std::string_view lines)>& sink) {
   ExpectOptions options;
@@ -842,7 +591,7 @@ Status Expect(const std::string& run_dir, const std::string& fed_by, std::option
 
 Status Expect(const ExpectOptions& options, const std::atomic<bool>& stop,
               const std::function<bool(std::string_view lines)>& sink) {
-  const Result<JudgedRun> judged = OpenFinished(options.run_dir, options.fed_by);
+  const Result<JudgedRun> judged = OpenFinishedRun(options.run_dir, options.fed_by);
   if (!judged) return judged.error();
   const FedBy& from = judged->fed_by;
   const Result<FinishedRun> run = LoadRun(options.run_dir, from, options.threads);
@@ -892,7 +641,7 @@ Status Expect(const ExpectOptions& options, const std::atomic<bool>& stop,
 
 Status ExpectFaults(const std::string& run_dir, const std::string& fed_by, int threads,
                     const std::function<bool(std::string_view lines)>& sink) {
-  const Result<JudgedRun> judged = OpenFinished(run_dir, fed_by);
+  const Result<JudgedRun> judged = OpenFinishedRun(run_dir, fed_by);
   if (!judged) return judged.error();
   const Result<FinishedRun> run = LoadRun(run_dir, judged->fed_by, threads);
   if (!run) return run.error();

@@ -23,6 +23,7 @@
 #include <vector>
 
 #include "generator/base/status.h"
+#include "generator/rules/rule_set.h"
 #include "generator/run/thresholds.h"
 #include "generator/verify/live.h"
 #include "generator/verify/outputs.h"
@@ -39,8 +40,11 @@ struct VerifyOptions {
   // Other names of the outputs' and inputs' topics (or files), by their usual name. Inputs are
   // called as the run called them where nothing is said here.
   std::map<std::string, std::string> topics;
-  // The outputs to verify. Empty: all four, or none with `inputs`.
-  std::vector<OutputKind> only;
+  // What the pipeline is to do. Absent: what the reference pipeline does; the rule set `dataflow`
+  // says the same, but is slower.
+  std::optional<RuleSet> rules;
+  // The outputs to verify. Empty: all, or none with `inputs`.
+  std::vector<std::string> only;
   bool inputs = false;
   bool locate = false;  // find the offsets of the events in the examples' histories
   Delivery delivery = Delivery::kExactlyOnce;  // what the pipeline promises of its outputs

@@ -131,7 +131,19 @@ COMMAND_LINES = [
         ["verify", "no-run", "--from", "file:x", "--rules", "velocity", "--topic", "alerts=x"],
         ["--topic", "velocity-alerts"],
     ),
-    (["verify", "no-run", "--from", "file:x", "--rules", "velocity", "--inputs"], ["--inputs"]),
+    (
+        ["verify", "no-run", "--from", "file:x", "--rules", "velocity", "--threshold", "seen{x}>1"],
+        ["--threshold", "velocity-alerts"],
+    ),
+    (["run", "steady", "--to", "kafka://x", "--rules", "velocity"], ["--rules", "--verify"]),
+    (["run", "steady", "--to", "kafka://x", "--verify-timeout", "2s"], ["--verify-timeout", "--verify"]),
+    (["run", "steady", "--to", "kafka://x", "--verify", "--only", "alerts"], ["--only", "fraud-alerts"]),
+    (
+        ["run", "steady", "--to", "kafka://x", "--verify", "--rules", "velocity", "--only", "fraud-alerts"],
+        ["--only", "velocity-alerts"],
+    ),
+    (["run", "steady", "--to", "kafka://x", "--verify", "--delivery", "once"], ["--delivery", "exactly-once"]),
+    (["expect", "no-run", "--rules", "velocity", "--user", "player_1"], ["--rules", "--explain"]),
     (["show", "rules", "velocty"], ["velocty", "velocity"]),
     (["show", "rules", "./none.yaml"], ["none.yaml"]),
     (

@@ -58,9 +58,9 @@ TEST_CASE("Run's flags: where to verify, and what must hold") {
                                "alert_latency.p(99)<2s", "--threshold", "matched>=1"});
   REQUIRE(setup.verify_at.has_value());
   CHECK(setup.verify_at->brokers == "b:2,c:9092");
-  REQUIRE(setup.thresholds.size() == 2);
-  CHECK(setup.thresholds[0].latency());
-  CHECK(setup.thresholds[1].metric == "matched");
+  REQUIRE(setup.verification.thresholds.size() == 2);
+  CHECK(setup.verification.thresholds[0].latency());
+  CHECK(setup.verification.thresholds[1].metric == "matched");
 }
 
 TEST_CASE("Run's flags: pacing is for runs that wait") {

@@ -9,7 +9,7 @@ namespace playload {
 namespace {
 
 const ThresholdNames kNames = {
-    {"server-alerts", "fraud-alerts"}, "fraud-alerts", {"frequent", "multi-currency"}};
+    {{"server-alerts", {}}, {"fraud-alerts", {"frequent", "multi-currency"}}}};
 
 Threshold Good(const std::string& text) {
   const Result<Threshold> threshold = ParseThreshold(text, kNames);
@@ -30,7 +30,7 @@ TEST_CASE("Thresholds: every part is read") {
   const Threshold all = Good(" alert_latency{fraud-alerts/frequent}.p(99.9) <= 1.5s ");
   CHECK(all.text == " alert_latency{fraud-alerts/frequent}.p(99.9) <= 1.5s ");
   CHECK(all.output == "fraud-alerts");
-  CHECK(all.reason == "frequent");
+  CHECK(all.part == "frequent");
   CHECK(all.aggregate == Threshold::Aggregate::kPercentile);
   CHECK(all.percent == 99.9);
   CHECK(all.op == Threshold::Op::kAtMost);
@@ -61,8 +61,8 @@ TEST_CASE("Thresholds: what is wrong is named, with what would be right") {
       {"alert_latency.max<", ""},
       {"alert_latency{fraud-alrts}.max<1s", "did you mean 'fraud-alerts'"},
       {"alert_latency{fraud-alerts.max<1s", "'{' has no '}'"},
-      {"alert_latency{server-alerts/frequent}.max<1s", "only alert_latency{fraud-alerts/...}"},
-      {"alert_latency{fraud-alerts/often}.max<1s", "is no reason"},
+      {"alert_latency{server-alerts/frequent}.max<1s", "server-alerts has no parts"},
+      {"alert_latency{fraud-alerts/often}.max<1s", "is no part of fraud-alerts"},
       {"matched{fraud-alerts/frequent}>1", "only alert_latency"},
       {"matched.max>1", "is a count"},
       {"matched>1s", "1s"},

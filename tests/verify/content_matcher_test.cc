@@ -20,7 +20,7 @@ std::string Judge(const std::string& expected, const std::string& produced, bool
       std::any_of(expected.begin(), expected.end(), [](char c) { return c >= 'A' && c <= 'Z'; });
   // Whoever is told first.
   for (const int order : {0, 1, 2}) {
-    ContentMatcher matcher({{"t", sequence, {}}}, nullptr);
+    ContentMatcher matcher({.topics = {{"t", sequence, {}}}, .foreign = {}});
     std::size_t e = 0;
     std::size_t p = 0;
     while (e < expected.size() || p < produced.size()) {
@@ -86,8 +86,8 @@ TEST_CASE("What may come is never a flaw") {
 }
 
 TEST_CASE("Contents compare by meaning") {
-  ContentMatcher matcher({{"t", false, {"a", "id"}}},
-                         [](std::string_view key) { return key == "f"; });
+  ContentMatcher matcher({.topics = {{"t", false, {"a", "id"}}},
+                          .foreign = [](std::string_view key) { return key == "f"; }});
   matcher.Expect(0, "k", R"({"a":{"id":"k","n":10},"b":[1,null,true,"\u00e9"],"z":0})", true);
   matcher.AddProduced(0, 0, std::nullopt,
                       "{ \"z\": -0.0, \"b\": [1.0, null, true, \"\xc3\xa9\"], "
@@ -102,7 +102,7 @@ TEST_CASE("Contents compare by meaning") {
 }
 
 TEST_CASE("Keys that are not judged") {
-  ContentMatcher matcher({{"t", true, {}}, {"u", true, {}}}, nullptr);
+  ContentMatcher matcher({.topics = {{"t", true, {}}, {"u", true, {}}}, .foreign = {}});
   matcher.Expect(0, "a", Value('x'), true);
   matcher.Expect(0, "b", Value('x'), true);
   CHECK(matcher.Outstanding(0) == 2);
@@ -146,6 +146,96 @@ TEST_CASE("Random damage is counted") {
     if (a != b) CHECK_FALSE(passed);
     // All came, in another order: that is all that is wrong.
     if (a == b) CHECK(verdict.substr(verdict.find(' ')).starts_with(" 0 0 0 "));
+  }
+}
+
+// What a matcher that forgets says, once it was told again what is expected.
+std::string Verdict(ContentMatcher* matcher) {
+  std::string text;
+  for (std::size_t topic = 0; topic < 2; ++topic) {
+    const Comparison c = matcher->Judge(topic);
+    text +=
+        std::to_string(c.expected) + "/" + std::to_string(c.matched) + " " + std::to_string(c.may);
+    for (const std::uint64_t flaw : c.flaws) text += " " + std::to_string(flaw);
+    for (const auto& examples : c.examples) {
+      for (const FlawExample& e : examples) text += "\n" + e.key + "|" + e.expected + "|" + e.got;
+    }
+    text += '\n';
+  }
+  return text;
+}
+
+TEST_CASE("A matcher that forgets what agrees gives the same verdict") {
+  struct Told {
+    std::size_t topic;
+    std::string key;
+    char content;
+    bool certain;
+  };
+  std::mt19937 random(7);
+  std::size_t recalled = 0;
+  for (int round = 0; round < 300; ++round) {
+    std::vector<Told> expected;
+    std::vector<Told> produced;
+    for (int i = 0; i < 200; ++i) {
+      const Told told{random() % 2, std::string(1, static_cast<char>('a' + random() % 6)),
+                      static_cast<char>('p' + random() % 4), random() % 40 != 0};
+      expected.push_back(told);
+      if (random() % 50 != 0) produced.push_back(told);
+      if (random() % 60 == 0) produced.push_back(told);
+    }
+    const std::size_t unjudged = round % 5 == 0 ? random() % expected.size() : expected.size();
+    std::string verdicts[2];
+    for (const bool forget : {false, true}) {
+      ContentMatcher matcher({.topics = {{"t", true, {}}, {"u", false, {}}},
+                              .foreign = {},
+                              .delivery = Delivery::kExactlyOnce,
+                              .forget = forget});
+      const auto expect = [&](std::size_t i) {
+        if (i == unjudged) matcher.DoNotJudge(expected[i].topic, expected[i].key);
+        matcher.Expect(expected[i].topic, expected[i].key, Value(expected[i].content),
+                       expected[i].certain);
+      };
+      for (std::size_t i = 0; i < std::max(expected.size(), produced.size()); ++i) {
+        if (i < expected.size()) expect(i);
+        if (i >= 3 && i - 3 < produced.size()) {
+          const Told& p = produced[i - 3];
+          matcher.AddProduced(p.topic, 0, p.key, Value(p.content));
+        }
+      }
+      for (std::size_t i = std::max(expected.size(), produced.size()) - 3; i < produced.size();
+           ++i) {
+        matcher.AddProduced(produced[i].topic, 0, produced[i].key, Value(produced[i].content));
+      }
+      if (matcher.NeedsRecall()) {
+        ++recalled;
+        CHECK(forget);
+        matcher.Recall(true);
+        for (std::size_t i = 0; i < expected.size(); ++i) expect(i);
+        matcher.Recall(false);
+        CHECK(!matcher.NeedsRecall());
+      }
+      verdicts[forget ? 1 : 0] = Verdict(&matcher);
+    }
+    CHECK(verdicts[0] == verdicts[1]);
+  }
+  CHECK(recalled > 50);
+}
+
+TEST_CASE("Contents: a pipeline that may repeat itself is forgiven repeats, and nothing else") {
+  for (const Delivery delivery : {Delivery::kExactlyOnce, Delivery::kAtLeastOnce}) {
+    ContentMatcher matcher(
+        {.topics = {{"t", true, {}}}, .foreign = {}, .delivery = delivery, .forget = false});
+    for (const char c : {'a', 'b', 'c', 'd'}) matcher.Expect(0, "k", Value(c), true);
+    for (const char c : {'a', 'b', 'a', 'b', 'c', 'b', 'c', 'd'}) {
+      matcher.AddProduced(0, 0, "k", Value(c));
+    }
+    const bool allowed = delivery == Delivery::kAtLeastOnce;
+    CHECK(matcher.Judge(0).passed() == allowed);
+    CHECK(matcher.Judge(0).flaw(Flaw::kDuplicate) == (allowed ? 0u : 4u));
+    CHECK(matcher.Judge(0).repeats == (allowed ? 4u : 0u));
+    matcher.AddProduced(0, 0, "k", Value('x'));
+    CHECK(matcher.Judge(0).flaw(Flaw::kUnexpected) == 1);
   }
 }
 

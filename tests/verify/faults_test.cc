@@ -64,11 +64,12 @@ std::map<OutputKind, Comparison> Verdicts(const std::string& broken, bool from_r
   OutputMatcher matcher({});
   if (from_records) {
     const Replay replay(spec, {}, std::nullopt, 1);
-    const Arrivals arrivals;
-    RecordTeller teller(replay, arrivals, &matcher);
+    RecordTeller teller(replay, &matcher);
+    std::array<Arrival, kRunLength> all;
+    all.fill(Arrival::kCertain);
     REQUIRE(replay
                 .Walk([&](const ReplayedRun& run) {
-                  teller.Tell(run);
+                  teller.Tell(run, all.data());
                   return true;
                 })
                 .ok());

@@ -5,17 +5,19 @@
 #include <string>
 
 #include "generator/verify/judge_thresholds.h"
+#include "generator/verify/reference_judge.h"
 #include "generator/verify/verdict.h"
 
 namespace playload {
 namespace {
 
 constexpr std::int64_t kMs = 1'000'000;
-const std::vector<OutputKind> kFraud = {OutputKind::kFraudAlerts};
+constexpr std::size_t kFraud = IndexOf(OutputKind::kFraudAlerts);
 
 // Event n is planned at n ms, sent 2 ms and acknowledged 5 ms later.
 LatencyMeter::Options Options() {
   LatencyMeter::Options options;
+  options.outputs = {{}, {}, {}, {"fraud-alerts", {"frequent", "multi-currency"}}};
   options.instants = [](Position p) {
     const auto planned = static_cast<std::int64_t>(p) * kMs;
     return LatencyMeter::Instants{planned, planned + 2 * kMs, planned + 5 * kMs};
@@ -24,14 +26,14 @@ LatencyMeter::Options Options() {
 }
 
 Trigger Alert(std::uint64_t user, Position position, FraudAlert reason = FraudAlert::kFrequent) {
-  return {{OutputKind::kFraudAlerts, user, static_cast<std::uint64_t>(reason)}, position};
+  return {.of = {kFraud, user, static_cast<std::uint64_t>(reason)},
+          .position = position,
+          .part = reason == FraudAlert::kMulti ? std::size_t{1} : 0};
 }
 
 void See(LatencyMeter* meter, std::uint64_t user, std::int64_t seen_ms, bool multi = false) {
-  const std::string id = "player_" + std::to_string(user);
-  const std::string value =
-      R"({"user_id":")" + id + R"(","reason":")" + (multi ? kReasonMulti : kReasonFrequent) + "\"}";
-  meter->Seen(OutputKind::kFraudAlerts, id, value, seen_ms < 0 ? -1 : seen_ms * kMs);
+  const FraudAlert reason = multi ? FraudAlert::kMulti : FraudAlert::kFrequent;
+  meter->Seen({kFraud, user, static_cast<std::uint64_t>(reason)}, seen_ms < 0 ? -1 : seen_ms * kMs);
 }
 
 std::uint64_t Ms(const Histogram& histogram, double percent = 100) {
@@ -42,7 +44,7 @@ TEST_CASE("Latency: from plan to sight, and where the time went") {
   LatencyMeter meter(Options());
   meter.Expect(Alert(1, 100));
   See(&meter, 1, 140);
-  const std::vector<OutputLatency> report = meter.Report(kFraud);
+  const std::vector<OutputLatency> report = meter.Report();
   REQUIRE(report.size() == 3);
   CHECK(report[0].name == "fraud-alerts");
   CHECK(Ms(report[0].total) == 40);
@@ -62,7 +64,7 @@ TEST_CASE("Latency: what the rule itself makes an output wait is none") {
   trigger.wait_ns = 1'000 * kMs;  // a window that ends at 1,100 ms
   meter.Expect(trigger);
   See(&meter, 1, 1'140);
-  const OutputLatency latency = meter.Report(kFraud)[0];
+  const OutputLatency latency = meter.Report()[0];
   CHECK(Ms(latency.total) == 40);
   CHECK(Ms(latency.pipeline) == 35);
 }
@@ -78,7 +80,7 @@ TEST_CASE("Latency: outputs of one identity are paired in their order, others do
   See(&meter, 1, 190, true);
   See(&meter, 1, 400);  // a repeat
   See(&meter, 3, 400);  // of nobody
-  const std::vector<OutputLatency> report = meter.Report(kFraud);
+  const std::vector<OutputLatency> report = meter.Report();
   CHECK(report[0].total.count() == 4);
   CHECK(Ms(report[1].total, 1) == 10);
   CHECK(Ms(report[1].total, 50) == 20);
@@ -96,7 +98,7 @@ TEST_CASE("Latency: an output seen before its event was due is not its own") {
     meter.Expect(Alert(1, 100));
     See(&meter, 1, 90);
     See(&meter, 1, 107);
-    const OutputLatency latency = meter.Report(kFraud)[0];
+    const OutputLatency latency = meter.Report()[0];
     CHECK(latency.total.count() == 1);
     CHECK(Ms(latency.total) == 7);
   }
@@ -110,7 +112,7 @@ TEST_CASE("Latency: told before what calls for it, where that may be") {
   See(&meter, 1, 260);
   meter.Expect(Alert(1, 100));
   meter.Expect(Alert(1, 200));
-  const OutputLatency latency = meter.Report(kFraud)[0];
+  const OutputLatency latency = meter.Report()[0];
   CHECK(latency.total.count() == 2);
   CHECK(Ms(latency.total, 50) == 20);
   CHECK(Ms(latency.total) == 60);
@@ -118,10 +120,10 @@ TEST_CASE("Latency: told before what calls for it, where that may be") {
 
 TEST_CASE("Latency: what is not known is not 0") {
   LatencyMeter meter(Options());
-  CHECK(meter.Report(kFraud)[0].unknown == "none was seen");
+  CHECK(meter.Report()[0].unknown == "none was seen");
   meter.Expect(Alert(1, 100));
   See(&meter, 1, -1);
-  const OutputLatency latency = meter.Report(kFraud)[0];
+  const OutputLatency latency = meter.Report()[0];
   CHECK(latency.total.count() == 0);
   CHECK(latency.unknown.find("LogAppendTime") != std::string::npos);
 
@@ -130,7 +132,7 @@ TEST_CASE("Latency: what is not known is not 0") {
   LatencyMeter none(unplanned);
   none.Expect(Alert(1, 100));
   See(&none, 1, 120);
-  CHECK(none.Report(kFraud)[0].unknown == "none was seen that an event calls for");
+  CHECK(none.Report()[0].unknown == "none was seen that an event calls for");
 
   LatencyMeter::Options no_parts = Options();
   no_parts.instants = [](Position p) {
@@ -139,8 +141,8 @@ TEST_CASE("Latency: what is not known is not 0") {
   LatencyMeter total_only(no_parts);
   total_only.Expect(Alert(1, 100));
   See(&total_only, 1, 120);
-  CHECK(total_only.Report(kFraud)[0].total.count() == 1);
-  CHECK(total_only.Report(kFraud)[0].pipeline.count() == 0);
+  CHECK(total_only.Report()[0].total.count() == 1);
+  CHECK(total_only.Report()[0].pipeline.count() == 0);
 }
 
 TEST_CASE("Latency: a pipeline that never answers costs no more than a sample of its keys") {
@@ -149,7 +151,7 @@ TEST_CASE("Latency: a pipeline that never answers costs no more than a sample of
   LatencyMeter meter(options);
   for (std::uint64_t user = 1; user <= 64'000; ++user) meter.Expect(Alert(user, 1'000));
   for (std::uint64_t user = 1; user <= 64'000; ++user) See(&meter, user, 1'100);
-  const OutputLatency latency = meter.Report(kFraud)[0];
+  const OutputLatency latency = meter.Report()[0];
   CHECK(latency.one_in == 128);
   // Each that was measured stands for 128.
   CHECK(latency.total.count() > 40'000);
@@ -167,16 +169,19 @@ TEST_CASE("Thresholds: looked up in a verdict") {
   verdict.outputs[0].name = "server-alerts";
   verdict.outputs[1].name = "fraud-alerts";
   verdict.outputs[1].matched = verdict.outputs[1].expected = 3;
-  LatencyMeter meter(Options());
+  LatencyMeter::Options both = Options();
+  both.outputs[IndexOf(OutputKind::kServerAlerts)].name = "server-alerts";
+  LatencyMeter meter(both);
   for (const std::uint64_t user : {1u, 2u, 3u}) {
     meter.Expect(Alert(user, 100));
     See(&meter, user, 100 + static_cast<std::int64_t>(user) * 10);
   }
-  verdict.latency = meter.Report({OutputKind::kServerAlerts, OutputKind::kFraudAlerts});
+  verdict.latency = meter.Report();
   const auto judged = [&](const std::string& text) {
-    const Result<Threshold> threshold = ParseThreshold(text, VerdictNames());
+    const Result<Threshold> threshold =
+        ParseThreshold(text, VerdictNames(ReferenceLatencyOutputs()));
     REQUIRE_MESSAGE(threshold.has_value(), threshold.error().message());
-    return JudgeThresholds({*threshold}, verdict).front();
+    return JudgeThresholds({*threshold}, verdict, {"server-alerts", "fraud-alerts"}).front();
   };
   CHECK(judged("alert_latency.p(99)<31ms").passed);  // there are no server-alerts
   CHECK(!judged("alert_latency.p(99)<29ms").passed);

@@ -14,8 +14,11 @@
 #include <vector>
 
 #include "generator/base/system.h"
+#include "generator/rules/load.h"
 #include "generator/verify/expected.h"
 #include "generator/verify/live.h"
+#include "generator/verify/reference_judge.h"
+#include "generator/verify/rules_judge.h"
 #include "scenarios/load.h"
 #include "tests/verify/pipeline_world.h"
 
@@ -50,7 +53,7 @@ class HandCollector : public Collector {
     }
     if (batch.empty()) std::this_thread::sleep_for(milliseconds(1));
     for (const Produced& p : batch) {
-      sink({p.output, Kind::kPlayer, 0, 0, p.key, p.value, -1});
+      sink({IndexOf(p.output), Kind::kPlayer, 0, 0, p.key, p.value, -1});
     }
     return {};
   }
@@ -72,25 +75,26 @@ class HandCollector : public Collector {
 // A run with its follower. Fates and answers are given by the test.
 class PlayedRun {
  public:
-  PlayedRun() : spec(Spec()) {
+  // `by_rules`: judged by the rule set that says the same.
+  explicit PlayedRun(bool by_rules) : spec(Spec()) {
     REQUIRE(WalkRun(spec, {}, 1)([&](const StreamEvent& event) {
               events.push_back({event.kind, std::string(event.key), std::string(event.value)});
               return true;
             }).ok());
     REQUIRE(events.size() == kEvents);
-    OutputMatcher::Options options;
-    options.forget = true;
-    matcher = std::make_unique<OutputMatcher>(options);
+    outputs = by_rules ? Rules() : Reference();
     feed.zero_ns = SteadyNow() - 3'600'000'000'000;
     feed.opened_ns = *feed.zero_ns;
     feed.judge_every_ns = 1;
     LatencyMeter::Options measured;
+    measured.outputs = outputs->latency_outputs();
     measured.instants = InstantsFrom(feed, spec);
     meter = std::make_unique<LatencyMeter>(measured);
-    judge.emplace(feed, *matcher, kAllOutputs);
+    outputs->MeasureWith(meter.get());
+    running.emplace(feed, *outputs);
     follower.emplace(feed,
                      LiveFollower::Options{
-                         spec, &collector, matcher.get(), meter.get(), &*judge, [this] {
+                         spec, &collector, outputs.get(), &*running, [this] {
                            return Result<LiveFollower::Ended>(LiveFollower::Ended{end, &arrivals});
                          }});
     thread = std::thread([this] { status = follower->Follow(stop); });
@@ -100,13 +104,30 @@ class PlayedRun {
     if (thread.joinable()) thread.join();
   }
 
-  // What the pipeline says of an event; at once where `answer`.
+  static std::unique_ptr<OutputsJudge> Reference() {
+    ReferenceJudgeOptions options;
+    options.outputs = kAllOutputs;
+    options.forget = true;
+    Result<std::unique_ptr<OutputsJudge>> judge = MakeReferenceJudge(options);
+    REQUIRE(judge.has_value());
+    return std::move(*judge);
+  }
+  static std::unique_ptr<OutputsJudge> Rules() {
+    const Result<RuleSet> rules = LoadRuleSet("dataflow");
+    REQUIRE(rules.has_value());
+    RulesJudgeOptions options;
+    options.rules = *rules;
+    options.forget = true;
+    return MakeRulesJudge(std::move(options));
+  }
+
+  // What the pipeline says of an event.
   void Arrive(Position position) {
     const testing::Event& event = events[position];
-    std::vector<ReferencePipeline::OutputRecord> outputs;
-    pipeline.Process(static_cast<ReferencePipeline::Input>(event.kind), event.value, &outputs);
+    std::vector<ReferencePipeline::OutputRecord> records;
+    pipeline.Process(static_cast<ReferencePipeline::Input>(event.kind), event.value, &records);
     std::vector<Produced> produced;
-    for (auto& output : outputs) {
+    for (auto& output : records) {
       produced.push_back(
           {testing::KindOf(output.output), std::move(output.key), std::move(output.value)});
     }
@@ -134,9 +155,9 @@ class PlayedRun {
   ReferencePipeline pipeline;
   LiveFeed feed;
   HandCollector collector;
-  std::unique_ptr<OutputMatcher> matcher;
+  std::unique_ptr<OutputsJudge> outputs;
   std::unique_ptr<LatencyMeter> meter;
-  std::optional<RunningJudge> judge;
+  std::optional<RunningJudge> running;
   std::optional<LiveFollower> follower;
   Position end = kEvents;
   Arrivals arrivals;
@@ -146,7 +167,10 @@ class PlayedRun {
 };
 
 TEST_CASE("LiveFollower: acknowledged in any order, answered before that, never called wrong") {
-  PlayedRun run;
+  bool by_rules = false;
+  SUBCASE("by the oracle") {}
+  SUBCASE("by rules") { by_rules = true; }
+  PlayedRun run(by_rules);
   std::mt19937 random(1);
   std::string worst;
   for (Position from = 0; from < kEvents; from += 500) {
@@ -169,15 +193,15 @@ TEST_CASE("LiveFollower: acknowledged in any order, answered before that, never 
   run.Finish();
   CHECK(run.follower->told() == kEvents);
   CHECK(run.follower->told_late() == 0);
-  CHECK(!run.matcher->NeedsRecall());
+  CHECK(!run.outputs->NeedsRecall());
   for (const OutputKind output : kAllOutputs) {
-    const Comparison comparison = run.matcher->Judge(output);
+    const Comparison comparison = run.outputs->Judge(IndexOf(output));
     CAPTURE(testing::Counts(comparison));
     CHECK(comparison.passed());
     CHECK(comparison.matched > 0);
     CHECK(comparison.matched == comparison.expected);
   }
-  for (const OutputLatency& latency : run.meter->Report(kAllOutputs)) {
+  for (const OutputLatency& latency : run.meter->Report()) {
     CAPTURE(latency.name);
     CHECK(latency.total.count() > 0);
     CHECK(latency.pipeline.count() == latency.total.count());
@@ -185,7 +209,10 @@ TEST_CASE("LiveFollower: acknowledged in any order, answered before that, never 
 }
 
 TEST_CASE("LiveFollower: what is lost causes nothing, and nobody knows of what is unknown") {
-  PlayedRun run;
+  bool by_rules = false;
+  SUBCASE("by the oracle") {}
+  SUBCASE("by rules") { by_rules = true; }
+  PlayedRun run(by_rules);
   run.feed.watch.Offering(kEvents);
   std::uint64_t unknown = 0;
   for (Position p = 0; p < kEvents; ++p) {
@@ -202,7 +229,7 @@ TEST_CASE("LiveFollower: what is lost causes nothing, and nobody knows of what i
   run.Finish();
   std::uint64_t may = 0;
   for (const OutputKind output : kAllOutputs) {
-    const Comparison comparison = run.matcher->Judge(output);
+    const Comparison comparison = run.outputs->Judge(IndexOf(output));
     CAPTURE(comparison.name);
     CAPTURE(testing::Counts(comparison));
     CHECK(comparison.passed());
@@ -212,7 +239,10 @@ TEST_CASE("LiveFollower: what is lost causes nothing, and nobody knows of what i
 }
 
 TEST_CASE("LiveFollower: stops at what is open; the ledger says the rest when the run is over") {
-  PlayedRun run;
+  bool by_rules = false;
+  SUBCASE("by the oracle") {}
+  SUBCASE("by rules") { by_rules = true; }
+  PlayedRun run(by_rules);
   run.feed.watch.Offering(kEvents);
   for (Position p = 0; p < kEvents; ++p) {
     if (p != 5'000) run.Arrive(p);
@@ -231,12 +261,15 @@ TEST_CASE("LiveFollower: stops at what is open; the ledger says the rest when th
   CHECK(run.follower->told_late() >= 3'001);
   CHECK(run.follower->told_late() < 3'001 + 16);
   for (const OutputKind output : kAllOutputs) {
-    CHECK(run.matcher->Judge(output).passed());
+    CHECK(run.outputs->Judge(IndexOf(output)).passed());
   }
 }
 
 TEST_CASE("LiveFollower: told to stop, it judges what it has told") {
-  PlayedRun run;
+  bool by_rules = false;
+  SUBCASE("by the oracle") {}
+  SUBCASE("by rules") { by_rules = true; }
+  PlayedRun run(by_rules);
   run.feed.watch.Offering(kEvents);
   for (Position p = 0; p < kEvents; ++p) run.Arrive(p);
   for (Position p = 0; p < 6'000; ++p) run.Ack(p);
@@ -246,7 +279,7 @@ TEST_CASE("LiveFollower: told to stop, it judges what it has told") {
   REQUIRE(run.status.ok());
   CHECK(run.follower->told() <= 6'000);
   for (const OutputKind output : kAllOutputs) {
-    const Comparison comparison = run.matcher->Judge(output);
+    const Comparison comparison = run.outputs->Judge(IndexOf(output));
     CAPTURE(testing::Counts(comparison));
     CHECK(comparison.flaw(Flaw::kUnexpected) + comparison.flaw(Flaw::kDuplicate) +
               comparison.flaw(Flaw::kWrong) ==

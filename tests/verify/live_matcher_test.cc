@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "generator/verify/live.h"
+#include "generator/verify/reference_judge.h"
 #include "tests/verify/pipeline_world.h"
 
 namespace playload {
@@ -197,6 +198,7 @@ TEST_CASE("Ten million alerts that nobody called for, and none at all") {
   options.forget = true;
   OutputMatcher matcher(options);
   LatencyMeter::Options measured;
+  measured.outputs = ReferenceLatencyOutputs();
   measured.instants = [](Position) { return LatencyMeter::Instants{0, 0, 0}; };
   LatencyMeter meter(measured);
   CHECK(testing::Counts(matcher.Judge(OutputKind::kFraudAlerts)) == "0/0 0 0 0 0");
@@ -205,10 +207,10 @@ TEST_CASE("Ten million alerts that nobody called for, and none at all") {
   const std::string alert = R"({"user_id":"player_17","reason":"Too frequent transactions"})";
   for (std::uint64_t i = 0; i < kAlerts; ++i) {
     matcher.AddProduced(OutputKind::kFraudAlerts, 0, id, alert);
-    meter.Seen(OutputKind::kFraudAlerts, id, alert, 1);
+    meter.Seen({IndexOf(OutputKind::kFraudAlerts), 17, 1}, 1);
   }
   CHECK(matcher.Judge(OutputKind::kFraudAlerts).flaw(Flaw::kUnexpected) == kAlerts);
-  CHECK(meter.Report({OutputKind::kFraudAlerts})[0].total.count() == 0);
+  CHECK(meter.Report().back().total.count() == 0);
 }
 
 // Hands on what it was given, one batch a poll.
@@ -225,7 +227,7 @@ class FakeCollector : public Collector {
     }
     if (batch.empty()) std::this_thread::sleep_for(std::min(timeout, milliseconds(1)));
     for (const Produced& p : batch) {
-      sink({p.output, Kind::kPlayer, 3, 0, p.key, p.value, -1});
+      sink({IndexOf(p.output), Kind::kPlayer, 3, 0, p.key, p.value, -1});
     }
     polls_.fetch_add(1);
     return {};

@@ -1,8 +1,6 @@
 // Rules over whole runs: what they expect against the existing fast path, against the naive
 // evaluator over the lines that were sent, and what the verification says of damaged outputs.
 
-#include "generator/verify/rules_verify.h"
-
 #include <doctest/doctest.h>
 
 #include <algorithm>
@@ -20,6 +18,7 @@
 #include "generator/run/manifest.h"
 #include "generator/verify/expected.h"
 #include "generator/verify/record_events.h"
+#include "generator/verify/rule_topics.h"
 #include "tests/verify/pipeline_world.h"
 #include "tests/verify/rules_world.h"
 #include "transports/kafka/embedded.h"
@@ -237,8 +236,8 @@ TEST_CASE("verify --rules: what is damaged is called by its name, with the key's
       return line.find(text) != std::string::npos;
     });
   };
-  CHECK(shows("shops 0 to 1, nothing"));
-  CHECK(shows("shops 1 to 2, output"));
+  CHECK(shows("shops 0 -> 1, nothing"));
+  CHECK(shows("shops 1 -> 2, output"));
   CHECK(shows("\"user_id\":\"" + example.key + "\""));
   CHECK(lost.history("travel-alerts", "player_0").empty());
 
@@ -387,7 +386,8 @@ TEST_CASE("verify --rules: from Kafka, after the reference pipeline, and keys in
   options.run_dir = run.run_dir();
   options.from = address;
   options.timeout = std::chrono::milliseconds(3'000);
-  Result<Verification> found = VerifyRules(options, rules, {}, testing::kGoOn);
+  options.rules = rules;
+  Result<Verification> found = Verify(options, testing::kGoOn);
   REQUIRE_MESSAGE(found.has_value(), found.error().message());
   CAPTURE(VerdictText(found->verdict, nullptr));
   CHECK(found->verdict.passed());
@@ -398,7 +398,9 @@ TEST_CASE("verify --rules: from Kafka, after the reference pipeline, and keys in
   // One rule that the pipeline does not follow.
   rules.rules[3].alternatives[0].when->of[1].number = 6;
   options.timeout = std::chrono::milliseconds(1'000);
-  found = VerifyRules(options, rules, {"fraud-alerts"}, testing::kGoOn);
+  options.rules = rules;
+  options.only = {"fraud-alerts"};
+  found = Verify(options, testing::kGoOn);
   REQUIRE_MESSAGE(found.has_value(), found.error().message());
   REQUIRE(found->verdict.outputs.size() == 1);
   CHECK_FALSE(found->verdict.passed());
@@ -406,7 +408,8 @@ TEST_CASE("verify --rules: from Kafka, after the reference pipeline, and keys in
   rules.rules[3].key = "parameters.currency";
   rules.rules[3].output_key = FieldExpr("user_data.user_id");
   REQUIRE(CheckRules(rules).ok());
-  found = VerifyRules(options, rules, {"fraud-alerts"}, testing::kGoOn);
+  options.rules = rules;
+  found = Verify(options, testing::kGoOn);
   REQUIRE_MESSAGE(found.has_value(), found.error().message());
   CHECK(found->verdict.passed());
   CHECK(found->verdict.outputs[0].expected == 0);
@@ -425,7 +428,7 @@ TEST_CASE("Polled events: the first of each kind, and no rule that needs their i
   manifest->destinations[0].polled = {{500, 400, 300}};
   const auto expect = [&](const RuleSet& rules, std::string* lines) {
     REQUIRE(WriteManifest(run.run_dir(), *manifest).ok());
-    return ExpectRules(run.run_dir(), "polled", rules, "", 1, [lines](std::string_view some) {
+    return ExpectRules({run.run_dir(), "polled", "", "", 1}, rules, [lines](std::string_view some) {
       *lines += some;
       return true;
     });

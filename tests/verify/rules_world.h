@@ -15,7 +15,8 @@
 #include <vector>
 
 #include "generator/run/run.h"
-#include "generator/verify/rules_verify.h"
+#include "generator/verify/rules_expect.h"
+#include "generator/verify/verify.h"
 #include "scenarios/load.h"
 
 namespace playload::testing {
@@ -65,10 +66,11 @@ class RulesRun {
 
   [[nodiscard]] std::string Expected(const RuleSet& rules, const std::string& only = "") const {
     std::string text;
-    const Status made = ExpectRules(run_dir(), "", rules, only, 2, [&](std::string_view lines) {
-      text += lines;
-      return true;
-    });
+    const Status made =
+        ExpectRules({run_dir(), "", only, "", 2}, rules, [&](std::string_view lines) {
+          text += lines;
+          return true;
+        });
     REQUIRE_MESSAGE(made.ok(), made.message());
     return text;
   }
@@ -85,7 +87,9 @@ class RulesRun {
     VerifyOptions options;
     options.run_dir = run_dir();
     options.from = "file:" + folder + "/outputs";
-    Result<Verification> result = VerifyRules(options, rules, only, kGoOn);
+    options.rules = rules;
+    options.only = only;
+    Result<Verification> result = Verify(options, kGoOn);
     REQUIRE_MESSAGE(result.has_value(), result.error().message());
     return *result;
   }

@@ -268,18 +268,18 @@ TEST_CASE("Verify: --only looks at one output, and needs no other file") {
   run.Write();
   fs::remove(run.scratch / "outputs/server-alerts.ndjson");
   VerifyOptions options = run.Options();
-  options.only = {OutputKind::kAggregates, OutputKind::kAggregates};
+  options.only = {"purchase-aggregates", "purchase-aggregates"};
   Result<Verification> result = Verify(options, kNotSet);
   REQUIRE(result.has_value());
   CHECK(result->verdict.passed());
   CHECK(result->verdict.outputs.size() == 1);
-  options.only = {OutputKind::kFraudAlerts};
+  options.only = {"fraud-alerts"};
   result = Verify(options, kNotSet);
   REQUIRE(result.has_value());
   CHECK_FALSE(result->verdict.passed());
   // A renamed file.
   fs::rename(run.scratch / "outputs/purchase-aggregates.ndjson", run.scratch / "outputs/x.ndjson");
-  options.only = {OutputKind::kAggregates};
+  options.only = {"purchase-aggregates"};
   CHECK_FALSE(Verify(options, kNotSet).has_value());
   options.topics["purchase-aggregates"] = "x";
   result = Verify(options, kNotSet);
@@ -503,7 +503,7 @@ class PolledRun {
     options.from = "file:" + scratch / "files";
     options.fed_by = fed_by;
     options.inputs = true;
-    for (int i = 0; i < kOutputKinds; ++i) options.only.push_back(static_cast<OutputKind>(i));
+    options.only.assign(kOutputNames, kOutputNames + kOutputKinds);
     return Verify(options, kNotSet);
   }
 

@@ -1,0 +1,110 @@
+// OutputsJudge: what a verification has to know of the rules that a pipeline follows. It is told
+// the events of a run and what the pipeline put out, in any interleaving, and says what differs.
+// reference_judge.h knows the four outputs of the reference pipeline, rules_judge.h any rule set.
+//
+// Use: Begin(replay), Tell() its events from the first to the last, End(); AddProduced() before,
+// meanwhile and afterwards; then, where NeedsRecall(), the events once more between Recall(true)
+// and Recall(false); Judge().
+//
+// Memory: see output_matcher.h and content_matcher.h. Threads: one thread at a time.
+
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "generator/base/status.h"
+#include "generator/verify/finished_run.h"
+#include "generator/verify/history.h"
+#include "generator/verify/latency.h"
+#include "generator/verify/replay.h"
+#include "generator/verify/verdict.h"
+#include "generator/verify/walker.h"
+
+namespace playload {
+
+// What the histories of a verdict's examples are made of.
+struct HistoryRequest {
+  const FinishedRun& run;
+  HistoryTopics topics;
+  std::string command;  // what begins the command that shows a history whole
+  LocateEvents locate;  // empty: offsets are not looked for
+};
+
+// For VerdictText() and WriteVerdict().
+struct ExampleHistories {
+  FlawHistory lines;
+  FlawHistoryFields fields;
+};
+
+// As it was read.
+struct ProducedOutput {
+  std::size_t output = 0;
+  std::int32_t source = 0;  // what keeps the records' order: a partition, a file
+  std::optional<std::string_view> key;
+  std::string_view value;
+  bool line = false;          // `value` is a line of a file
+  std::int64_t seen_ns = -1;  // -1: not known
+};
+
+class OutputsJudge {
+ public:
+  virtual ~OutputsJudge() = default;
+
+  // The outputs that are judged, as a verdict calls them; the rest speaks of them by their index.
+  [[nodiscard]] virtual const std::vector<std::string>& outputs() const = 0;
+  [[nodiscard]] virtual VerdictRules rules() const = 0;
+  // Of the outputs; triggers go by their index into it. An output that is not judged has no name.
+  [[nodiscard]] virtual std::vector<LatencyOutput> latency_outputs() const = 0;
+  // Which of them are alerts.
+  [[nodiscard]] virtual std::vector<std::string> alerts() const = 0;
+  // From now on tells the meter, too. It outlives this.
+  virtual void MeasureWith(LatencyMeter* meter) = 0;
+
+  // The expected side: the events of a run, in plan order, `arrivals` one for each. `replay`
+  // outlives the telling.
+  virtual void Begin(const Replay& replay) = 0;
+  virtual void Tell(const ReplayedRun& run, const Arrival* arrivals) = 0;
+  // The same of one event by its line. REQUIRES: after Begin(), and no Tell().
+  virtual Status TellLine(const StreamEvent& event, Arrival arrival) = 0;
+  // There are no more.
+  virtual void End() = 0;
+
+  // Whether there are differences that can only be named with what was forgotten.
+  [[nodiscard]] virtual bool NeedsRecall() = 0;
+  virtual void Recall(bool begin) = 0;
+
+  // The produced side.
+  virtual void AddProduced(const ProducedOutput& produced) = 0;
+
+  // Whether something expected has not come yet. Costs time when much is wrong.
+  [[nodiscard]] virtual bool Outstanding() const = 0;
+  // The judgement of what was told so far.
+  [[nodiscard]] virtual Comparison Judge(std::size_t output) const = 0;
+  // What a reader must know of it beside the numbers.
+  virtual void AddNotes(std::vector<std::string>* notes) const = 0;
+
+  // The histories of the keys in the examples of these comparisons, which are those of outputs().
+  virtual Result<ExampleHistories> Histories(const std::vector<Comparison>& comparisons,
+                                             const HistoryRequest& request) const = 0;
+};
+
+// What arrived of each event of a run.
+inline void FillArrivals(const Arrivals& arrivals, const ReplayedRun& run,
+                         std::array<Arrival, kRunLength>* each) {
+  if (arrivals.AllCertain(run.first, run.first + run.count - 1)) {
+    each->fill(Arrival::kCertain);
+    return;
+  }
+  for (std::uint32_t i = 0; i < run.count; ++i) {
+    (*each)[i] = arrivals.Of(KindOf(run.records[i].action), run.first + i);
+  }
+}
+
+}  // namespace playload
