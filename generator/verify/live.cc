@@ -169,8 +169,12 @@ Status LiveFollower::Follow(const std::atomic<bool>& stop) {
 Status LiveFollower::Compare(Position told) {
   return reader_->Take(told, [this](const LiveReader::Record& record) {
     ++compared_;
-    options_.outputs->AddProduced(
-        {record.output, record.partition, record.key, record.value, false, record.seen_ns});
+    CollectedRecord read;
+    read.output = record.output;
+    read.partition = record.partition;
+    read.key = record.key;
+    read.value = record.value;
+    options_.outputs->AddProduced(read, record.seen_ns);
   });
 }
 

@@ -20,6 +20,7 @@
 #include <vector>
 
 #include "generator/base/status.h"
+#include "generator/verify/collector.h"
 #include "generator/verify/finished_run.h"
 #include "generator/verify/history.h"
 #include "generator/verify/latency.h"
@@ -41,16 +42,6 @@ struct HistoryRequest {
 struct ExampleHistories {
   FlawHistory lines;
   FlawHistoryFields fields;
-};
-
-// As it was read.
-struct ProducedOutput {
-  std::size_t output = 0;
-  std::int32_t source = 0;  // what keeps the records' order: a partition, a file
-  std::optional<std::string_view> key;
-  std::string_view value;
-  bool line = false;          // `value` is a line of a file
-  std::int64_t seen_ns = -1;  // -1: not known
 };
 
 class OutputsJudge {
@@ -80,8 +71,8 @@ class OutputsJudge {
   [[nodiscard]] virtual bool NeedsRecall() = 0;
   virtual void Recall(bool begin) = 0;
 
-  // The produced side.
-  virtual void AddProduced(const ProducedOutput& produced) = 0;
+  // The produced side: a record of `record.output`, as it was read. `seen_ns`: when; -1: not known.
+  virtual void AddProduced(const CollectedRecord& record, std::int64_t seen_ns) = 0;
 
   // Whether something expected has not come yet. Costs time when much is wrong.
   [[nodiscard]] virtual bool Outstanding() const = 0;
@@ -95,16 +86,16 @@ class OutputsJudge {
                                              const HistoryRequest& request) const = 0;
 };
 
-// What arrived of each event of a run.
-inline void FillArrivals(const Arrivals& arrivals, const ReplayedRun& run,
-                         std::array<Arrival, kRunLength>* each) {
-  if (arrivals.AllCertain(run.first, run.first + run.count - 1)) {
-    each->fill(Arrival::kCertain);
-    return;
-  }
+// What arrived of each event of a run; `room` is for those of which not all did.
+inline const Arrival* ArrivalsOf(const Arrivals& arrivals, const ReplayedRun& run,
+                                 std::array<Arrival, kRunLength>* room) {
+  static constexpr std::array<Arrival, kRunLength> kAll{};
+  static_assert(kAll.front() == Arrival::kCertain);
+  if (arrivals.AllCertain(run.first, run.first + run.count - 1)) return kAll.data();
   for (std::uint32_t i = 0; i < run.count; ++i) {
-    (*each)[i] = arrivals.Of(KindOf(run.records[i].action), run.first + i);
+    (*room)[i] = arrivals.Of(KindOf(run.records[i].action), run.first + i);
   }
+  return room->data();
 }
 
 }  // namespace playload

@@ -59,14 +59,12 @@ class ReferenceJudge final : public OutputsJudge {
     matcher_.Recall(begin);
   }
 
-  void AddProduced(const ProducedOutput& produced) override {
-    const OutputKind output = options_.outputs[produced.output];
-    if (produced.line) return matcher_.AddLine(output, produced.source, produced.value);
-    matcher_.AddProduced(output, produced.source, produced.key, produced.value);
+  void AddProduced(const CollectedRecord& record, std::int64_t seen_ns) override {
+    const OutputKind output = options_.outputs[*record.output];
+    if (record.line) return matcher_.AddLine(output, record.partition, record.value);
+    matcher_.AddProduced(output, record.partition, record.key, record.value);
     if (meter_ == nullptr) return;
-    if (const auto identity = IdentityOf(output, produced)) {
-      meter_->Seen(*identity, produced.seen_ns);
-    }
+    if (const auto identity = IdentityOf(output, record)) meter_->Seen(*identity, seen_ns);
   }
 
   [[nodiscard]] bool Outstanding() const override {
@@ -111,10 +109,10 @@ class ReferenceJudge final : public OutputsJudge {
   static const char* NameOf(OutputKind output) { return kOutputNames[IndexOf(output)]; }
 
   // nullopt for what is none of this run's outputs.
-  std::optional<OutputIdentity> IdentityOf(OutputKind output, const ProducedOutput& produced) {
+  std::optional<OutputIdentity> IdentityOf(OutputKind output, const CollectedRecord& read) {
     ProducedRecord record;
-    if (!parser_.regular().Read(output, produced.key, produced.value, &record)) {
-      record = parser_.ParseAny(output, produced.key, produced.value);
+    if (!parser_.regular().Read(output, read.key, read.value, &record)) {
+      record = parser_.ParseAny(output, read.key, read.value);
       if (record.form != ProducedRecord::Form::kRegular) return std::nullopt;
     }
     if (options_.own && !options_.own(output == OutputKind::kServerAlerts, record.number)) {

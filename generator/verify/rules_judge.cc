@@ -96,12 +96,12 @@ class RulesJudge final : public OutputsJudge {
     matcher_->Recall(begin);
   }
 
-  void AddProduced(const ProducedOutput& produced) override {
-    if (produced.line) return matcher_->AddLine(produced.output, produced.source, produced.value);
-    const auto identity =
-        matcher_->AddProduced(produced.output, produced.source, produced.key, produced.value);
+  void AddProduced(const CollectedRecord& record, std::int64_t seen_ns) override {
+    const std::size_t output = *record.output;
+    if (record.line) return matcher_->AddLine(output, record.partition, record.value);
+    const auto identity = matcher_->AddProduced(output, record.partition, record.key, record.value);
     if (meter_ == nullptr || !identity) return;
-    meter_->Seen({produced.output, identity->key, identity->content}, produced.seen_ns);
+    meter_->Seen({output, identity->key, identity->content}, seen_ns);
   }
 
   [[nodiscard]] bool Outstanding() const override {

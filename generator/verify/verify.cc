@@ -226,8 +226,7 @@ class Verifier {
     return collector_->Poll(timeout, [this](const CollectedRecord& record) {
       ++collected_;
       if (record.output) {
-        outputs_->AddProduced({*record.output, record.partition, record.key, record.value,
-                               record.line, meter_ ? SeenAt(record) : -1});
+        outputs_->AddProduced(record, meter_ ? SeenAt(record) : -1);
       } else {
         inputs_matcher_->AddRead(record.input, record.partition, record.offset,
                                  record.key.value_or(""), record.value);
@@ -387,10 +386,9 @@ class Verifier {
   // Tells the outputs' judge all events; `after` each run says whether to go on.
   Status TellAll(const Replay::Visitor& after) {
     outputs_->Begin(*run_.replay);
-    std::array<Arrival, kRunLength> arrivals;
+    std::array<Arrival, kRunLength> room;
     Status walked = run_.replay->Walk([&](const ReplayedRun& run) {
-      FillArrivals(run_.arrivals, run, &arrivals);
-      outputs_->Tell(run, arrivals.data());
+      outputs_->Tell(run, ArrivalsOf(run_.arrivals, run, &room));
       return after(run);
     });
     outputs_->End();
