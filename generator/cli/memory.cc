@@ -10,11 +10,11 @@
 #include <string>
 
 #include "generator/base/text.h"
+#include "generator/judge/latency.h"
 #include "generator/run/checkpoints.h"
 #include "generator/stream/snapshots.h"
 #include "generator/stream/stream.h"
 #include "generator/stream/tables.h"
-#include "generator/verify/latency.h"
 #include "generator/verify/live.h"
 #include "transports/delivery_watch.h"
 #include "transports/http/live_window.h"

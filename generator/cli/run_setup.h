@@ -12,8 +12,8 @@
 
 #include "generator/base/status.h"
 #include "generator/cli/flags.h"
+#include "generator/judge/verdict.h"
 #include "generator/run/run.h"
-#include "generator/verify/verdict.h"
 #include "generator/verify/verify.h"
 
 namespace playload {

@@ -4,11 +4,11 @@
 #include <utility>
 
 #include "generator/base/text.h"
+#include "generator/judge/judge_thresholds.h"
+#include "generator/judge/reference_judge.h"
+#include "generator/judge/rule_topics.h"
+#include "generator/replay/outputs.h"
 #include "generator/rules/load.h"
-#include "generator/verify/judge_thresholds.h"
-#include "generator/verify/outputs.h"
-#include "generator/verify/reference_judge.h"
-#include "generator/verify/rule_topics.h"
 
 namespace playload {
 

@@ -7,8 +7,8 @@
 #include "generator/base/text.h"
 #include "generator/mutants/probe_search.h"
 #include "generator/mutants/trial.h"
-#include "generator/verify/record_events.h"
-#include "generator/verify/replay.h"
+#include "generator/replay/record_events.h"
+#include "generator/replay/replay.h"
 #include "personas/write.h"
 #include "scenarios/script.h"
 

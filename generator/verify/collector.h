@@ -19,20 +19,10 @@
 
 #include "generator/base/status.h"
 #include "generator/event/record.h"
+#include "generator/judge/collected.h"
 #include "transports/kafka/settings.h"
 
 namespace playload {
-
-struct CollectedRecord {
-  std::optional<std::size_t> output;  // index into CollectorTopics::outputs; absent: of `input`
-  Kind input = Kind::kPlayer;
-  std::int32_t partition = 0;
-  std::int64_t offset = 0;  // a file's: the line's number, from 1
-  std::optional<std::string_view> key;
-  std::string_view value;
-  std::int64_t appended_ns = -1;  // UTC; when the broker wrote it, where its topic says so
-  bool line = false;  // `value` is a line of an output's file, which may say output and key, too
-};
 
 // What to collect, and what the topics (or files) are called.
 struct CollectorTopics {

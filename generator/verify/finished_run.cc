@@ -7,9 +7,9 @@
 #include <utility>
 
 #include "generator/base/text.h"
+#include "generator/replay/walker.h"
 #include "generator/run/json_file.h"
 #include "generator/simulate/model.h"
-#include "generator/verify/expected.h"
 
 namespace playload {
 

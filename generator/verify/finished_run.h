@@ -11,13 +11,13 @@
 #include <vector>
 
 #include "generator/base/status.h"
+#include "generator/judge/history.h"
+#include "generator/replay/expectation.h"
+#include "generator/replay/outputs.h"
+#include "generator/replay/replay.h"
+#include "generator/replay/walker.h"
 #include "generator/run/ledger.h"
 #include "generator/run/manifest.h"
-#include "generator/verify/expectation.h"
-#include "generator/verify/history.h"
-#include "generator/verify/outputs.h"
-#include "generator/verify/replay.h"
-#include "generator/verify/walker.h"
 
 namespace playload {
 

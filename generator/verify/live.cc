@@ -6,7 +6,7 @@
 
 #include "generator/base/system.h"
 #include "generator/base/text.h"
-#include "generator/verify/replay.h"
+#include "generator/replay/replay.h"
 #include "transports/kafka/reader.h"
 
 namespace playload {

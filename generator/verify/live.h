@@ -19,12 +19,12 @@
 #include <vector>
 
 #include "generator/base/status.h"
+#include "generator/judge/latency.h"
+#include "generator/judge/outputs_judge.h"
 #include "generator/pace/plan.h"
+#include "generator/replay/expectation.h"
 #include "generator/stream/spec.h"
 #include "generator/verify/collector.h"
-#include "generator/verify/expectation.h"
-#include "generator/verify/latency.h"
-#include "generator/verify/outputs_judge.h"
 #include "transports/delivery_watch.h"
 
 namespace playload {

@@ -15,8 +15,8 @@
 #include <vector>
 
 #include "generator/base/status.h"
+#include "generator/judge/history.h"
 #include "generator/verify/collector.h"
-#include "generator/verify/history.h"
 
 namespace playload {
 

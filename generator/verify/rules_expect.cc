@@ -5,12 +5,12 @@
 #include <span>
 #include <utility>
 
+#include "generator/judge/rule_histories.h"
+#include "generator/judge/rule_topics.h"
+#include "generator/replay/record_events.h"
 #include "generator/rules/evaluator.h"
 #include "generator/rules/json_text.h"
 #include "generator/verify/finished_run.h"
-#include "generator/verify/record_events.h"
-#include "generator/verify/rule_histories.h"
-#include "generator/verify/rule_topics.h"
 
 namespace playload {
 

@@ -10,8 +10,8 @@
 #include <string_view>
 
 #include "generator/base/status.h"
+#include "generator/judge/history.h"
 #include "generator/rules/rule_set.h"
-#include "generator/verify/history.h"
 
 namespace playload {
 

@@ -6,23 +6,22 @@
 
 #include "generator/base/system.h"
 #include "generator/base/text.h"
+#include "generator/judge/history.h"
+#include "generator/judge/input_matcher.h"
+#include "generator/judge/judge_thresholds.h"
+#include "generator/judge/latency.h"
+#include "generator/judge/outputs_judge.h"
+#include "generator/judge/reference_judge.h"
+#include "generator/judge/rule_topics.h"
+#include "generator/judge/rules_judge.h"
 #include "generator/pace/plan.h"
+#include "generator/replay/expectation.h"
+#include "generator/replay/fault_lines.h"
 #include "generator/run/manifest.h"
 #include "generator/verify/collector.h"
-#include "generator/verify/expectation.h"
-#include "generator/verify/expected.h"
-#include "generator/verify/fault_lines.h"
 #include "generator/verify/finished_run.h"
-#include "generator/verify/history.h"
-#include "generator/verify/input_matcher.h"
-#include "generator/verify/judge_thresholds.h"
-#include "generator/verify/latency.h"
 #include "generator/verify/live.h"
 #include "generator/verify/locate.h"
-#include "generator/verify/outputs_judge.h"
-#include "generator/verify/reference_judge.h"
-#include "generator/verify/rule_topics.h"
-#include "generator/verify/rules_judge.h"
 
 namespace playload {
 
@@ -501,8 +500,11 @@ class Verifier {
     const std::string fed_by = fed_by_.polled             ? kPolled
                                : fed_by_.destination == 0 ? ""
                                                           : destination.to;
-    HistoryRequest request{
-        run_, TopicsOf(destination), ExpectCommandFor(options_.run_dir, fed_by), {}};
+    HistoryRequest request{*run_.replay,
+                           run_.arrivals,
+                           TopicsOf(destination),
+                           ExpectCommandFor(options_.run_dir, fed_by),
+                           {}};
     if (!options_.locate) return request;
     const Result<KafkaAddress> address = ParseKafkaUrl(options_.from);
     if (!address) return address.error();

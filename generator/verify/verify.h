@@ -23,12 +23,12 @@
 #include <vector>
 
 #include "generator/base/status.h"
+#include "generator/judge/verdict.h"
+#include "generator/replay/outputs.h"
+#include "generator/replay/slice.h"
 #include "generator/rules/rule_set.h"
 #include "generator/run/thresholds.h"
 #include "generator/verify/live.h"
-#include "generator/verify/outputs.h"
-#include "generator/verify/slice.h"
-#include "generator/verify/verdict.h"
 #include "transports/kafka/settings.h"
 
 namespace playload {

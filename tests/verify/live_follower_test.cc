@@ -14,13 +14,13 @@
 #include <vector>
 
 #include "generator/base/system.h"
+#include "generator/judge/reference_judge.h"
+#include "generator/judge/rules_judge.h"
+#include "generator/replay/walker.h"
 #include "generator/rules/load.h"
-#include "generator/verify/expected.h"
 #include "generator/verify/live.h"
-#include "generator/verify/reference_judge.h"
-#include "generator/verify/rules_judge.h"
 #include "scenarios/load.h"
-#include "tests/verify/pipeline_world.h"
+#include "tests/judge/pipeline_world.h"
 
 namespace playload {
 namespace {

@@ -11,15 +11,15 @@
 #include <string>
 #include <vector>
 
+#include "generator/judge/rule_topics.h"
 #include "generator/reference/run_pipeline.h"
+#include "generator/replay/record_events.h"
+#include "generator/replay/walker.h"
 #include "generator/rules/load.h"
 #include "generator/rules/naive.h"
 #include "generator/run/ledger.h"
 #include "generator/run/manifest.h"
-#include "generator/verify/expected.h"
-#include "generator/verify/record_events.h"
-#include "generator/verify/rule_topics.h"
-#include "tests/verify/pipeline_world.h"
+#include "tests/judge/pipeline_world.h"
 #include "tests/verify/rules_world.h"
 #include "transports/kafka/embedded.h"
 

@@ -8,10 +8,10 @@
 #include <string>
 #include <vector>
 
-#include "generator/verify/facts.h"
-#include "generator/verify/verdict.h"
+#include "generator/judge/verdict.h"
+#include "generator/replay/facts.h"
 #include "generator/verify/verify.h"
-#include "tests/verify/pipeline_world.h"
+#include "tests/judge/pipeline_world.h"
 
 namespace playload {
 namespace {

@@ -18,13 +18,13 @@
 #include <vector>
 
 #include "generator/reference/run_pipeline.h"
+#include "generator/replay/walker.h"
 #include "generator/run/ledger.h"
 #include "generator/run/manifest.h"
 #include "generator/run/run.h"
-#include "generator/verify/expected.h"
 #include "scenarios/load.h"
+#include "tests/judge/pipeline_world.h"
 #include "tests/support/http_client.h"
-#include "tests/verify/pipeline_world.h"
 #include "transports/kafka/embedded.h"
 
 namespace playload {

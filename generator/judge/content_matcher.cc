@@ -1,0 +1,454 @@
+#include "generator/judge/content_matcher.h"
+
+#define XXH_INLINE_ALL
+#include <simdjson.h>
+#include <xxhash.h>
+
+#include <algorithm>
+#include <deque>
+#include <unordered_map>
+#include <unordered_set>
+#include <utility>
+
+#include "generator/judge/sequences.h"
+#include "generator/rules/json_text.h"
+
+namespace playload {
+
+namespace {
+
+using simdjson::dom::element;
+using simdjson::dom::element_type;
+
+constexpr std::size_t kMostTextBytes = std::size_t{256} << 20;
+// Where what agrees is forgotten: of the latest contents, at least half of this.
+constexpr std::size_t kMostRecentBytes = std::size_t{32} << 20;
+// An alignment takes this many steps at most; longer sequences that differ are compared as
+// multisets.
+constexpr std::size_t kMostSteps = 4'000'000;
+constexpr std::int32_t kNoSource = -1;
+constexpr std::int32_t kSeveral = -2;
+
+struct Item {
+  std::uint64_t content = 0;
+  bool may = false;
+
+  [[nodiscard]] bool Same(const Item& other) const { return content == other.content; }
+  // Of what was forgotten: no content's hash but by chance, and each another one.
+  static Item StandIn(std::uint32_t number) { return {~std::uint64_t{number}, false}; }
+};
+using Items = std::vector<Item>;
+
+// One text for all ways of writing a value: no blanks, fields by name, numbers as doubles.
+void AppendCanonical(const element& value, std::string* out) {
+  switch (value.type()) {
+    case element_type::OBJECT: {
+      std::vector<std::pair<std::string_view, element>> fields;
+      for (const auto field : simdjson::dom::object(value))
+        fields.emplace_back(field.key, field.value);
+      std::stable_sort(fields.begin(), fields.end(),
+                       [](const auto& a, const auto& b) { return a.first < b.first; });
+      *out += '{';
+      for (const auto& [name, inner] : fields) {
+        AppendJsonText(name, out);
+        *out += ':';
+        AppendCanonical(inner, out);
+        *out += ',';
+      }
+      *out += '}';
+      break;
+    }
+    case element_type::ARRAY:
+      *out += '[';
+      for (const element inner : simdjson::dom::array(value)) {
+        AppendCanonical(inner, out);
+        *out += ',';
+      }
+      *out += ']';
+      break;
+    case element_type::STRING:
+      AppendJsonText(std::string_view(value), out);
+      break;
+    case element_type::BOOL:
+      *out += bool(value) ? "true" : "false";
+      break;
+    case element_type::NULL_VALUE:
+      *out += "null";
+      break;
+    default:
+      // 0 and -0 are one number.
+      AppendJsonNumber(double(value) + 0.0, false, out);
+      break;
+  }
+}
+
+// What became of the records of one key whose sides differ: indices into the two.
+struct Alignment {
+  std::vector<std::size_t> matched;                          // expected
+  std::vector<std::pair<std::size_t, std::size_t>> instead;  // expected, produced in its place
+  std::vector<std::size_t> missing;                          // expected
+  std::vector<std::size_t> surplus;                          // produced
+};
+
+// In any order.
+Alignment AlignMultisets(const Items& expected, const Items& produced) {
+  Alignment result;
+  std::unordered_map<std::uint64_t, std::deque<std::size_t>> waiting;
+  for (std::size_t i = 0; i < expected.size(); ++i) {
+    auto& of_content = waiting[expected[i].content];
+    // Certain ones are served first.
+    expected[i].may ? of_content.push_back(i) : of_content.push_front(i);
+  }
+  std::unordered_set<std::uint64_t> known;
+  for (const Item& item : expected) known.insert(item.content);
+  std::vector<bool> met(expected.size());
+  std::vector<std::size_t> others;
+  for (std::size_t i = 0; i < produced.size(); ++i) {
+    const auto found = waiting.find(produced[i].content);
+    if (found != waiting.end() && !found->second.empty()) {
+      result.matched.push_back(found->second.front());
+      met[found->second.front()] = true;
+      found->second.pop_front();
+    } else {
+      others.push_back(i);
+    }
+  }
+  // One of a content that nobody expects stands for one that is missing.
+  std::size_t next = 0;
+  for (const std::size_t i : others) {
+    while (next < expected.size() && (met[next] || expected[next].may)) ++next;
+    if (next < expected.size() && known.count(produced[i].content) == 0) {
+      result.instead.emplace_back(next++, i);
+    } else {
+      result.surplus.push_back(i);
+    }
+  }
+  for (; next < expected.size(); ++next) {
+    if (!met[next] && !expected[next].may) result.missing.push_back(next);
+  }
+  return result;
+}
+
+// In order: the longest common subsequence, and what stands in its gaps.
+Alignment AlignSequences(const Items& expected, const Items& produced) {
+  Alignment result;
+  std::size_t begin = 0;
+  std::size_t e_end = expected.size();
+  std::size_t p_end = produced.size();
+  while (begin < e_end && begin < p_end && expected[begin].Same(produced[begin])) {
+    result.matched.push_back(begin++);
+  }
+  while (e_end > begin && p_end > begin && expected[e_end - 1].Same(produced[p_end - 1])) {
+    --p_end;
+    result.matched.push_back(--e_end);
+  }
+  const std::size_t rows = e_end - begin;
+  const std::size_t columns = p_end - begin;
+  if ((rows + 1) * (columns + 1) > kMostSteps) return AlignMultisets(expected, produced);
+
+  // best[r][c]: the longest one of what begins there.
+  std::vector<std::uint32_t> best((rows + 1) * (columns + 1), 0);
+  const auto at = [&](std::size_t r, std::size_t c) -> std::uint32_t& {
+    return best[r * (columns + 1) + c];
+  };
+  for (std::size_t r = rows; r-- > 0;) {
+    for (std::size_t c = columns; c-- > 0;) {
+      at(r, c) = expected[begin + r].Same(produced[begin + c])
+                     ? at(r + 1, c + 1) + 1
+                     : std::max(at(r + 1, c), at(r, c + 1));
+    }
+  }
+  // What no match was found for, with the gap between two matches that it stands in.
+  struct Left {
+    std::size_t gap;
+    std::size_t at;
+  };
+  std::vector<Left> skipped;
+  std::vector<Left> extra;
+  std::size_t gap = 0;
+  std::size_t r = 0;
+  std::size_t c = 0;
+  while (r < rows || c < columns) {
+    if (r < rows && c < columns && expected[begin + r].Same(produced[begin + c])) {
+      result.matched.push_back(begin + r);
+      ++gap;
+      ++r;
+      ++c;
+    } else if (c == columns || (r < rows && at(r + 1, c) >= at(r, c + 1))) {
+      if (!expected[begin + r].may) skipped.push_back({gap, begin + r});
+      ++r;
+    } else {
+      extra.push_back({gap, begin + c});
+      ++c;
+    }
+  }
+  // What is missing here and came elsewhere is out of order; then whatever came at the same place
+  // stands for what is missing there.
+  for (const bool same_content : {true, false}) {
+    std::vector<Left> still;
+    for (const Left& e : skipped) {
+      const auto found = std::find_if(extra.begin(), extra.end(), [&](const Left& p) {
+        return same_content ? expected[e.at].Same(produced[p.at]) : e.gap == p.gap;
+      });
+      if (found == extra.end()) {
+        still.push_back(e);
+      } else {
+        result.instead.emplace_back(e.at, found->at);
+        extra.erase(found);
+      }
+    }
+    skipped = std::move(still);
+  }
+  for (const Left& e : skipped) result.missing.push_back(e.at);
+  for (const Left& p : extra) result.surplus.push_back(p.at);
+  return result;
+}
+
+}  // namespace
+
+struct ContentMatcher::Impl {
+  struct OneTopic {
+    OneTopic(Topic of, const Options& options) : topic(std::move(of)), sequences(options.forget) {
+      odd.name = topic.name;
+      odd.delivery = options.delivery;
+    }
+
+    Topic topic;
+    std::unordered_map<std::string_view, std::uint64_t> numbers;
+    std::deque<std::string> keys;       // by number
+    std::vector<std::int32_t> sources;  // of each key's produced records; kNoSource, kSeveral
+    SequenceMatcher<Item> sequences;
+    std::unordered_set<std::uint64_t> not_judged;
+    bool none_judged = false;
+    std::uint64_t foreign = 0;
+    Comparison odd;  // what cannot be read, or says no key
+
+    std::uint64_t Number(std::string_view key) {
+      const auto found = numbers.find(key);
+      if (found != numbers.end()) return found->second;
+      keys.emplace_back(key);
+      sources.push_back(kNoSource);
+      return numbers.emplace(keys.back(), keys.size() - 1).first->second;
+    }
+    [[nodiscard]] bool Judges(std::uint64_t key) const {
+      return !none_judged && not_judged.count(key) == 0;
+    }
+  };
+
+  std::deque<OneTopic> topics;
+  Foreign foreign;
+  bool forget = false;
+  bool recalls = false;
+  simdjson::dom::parser parser;
+  simdjson::dom::parser line_parser;
+  std::string canonical;                                         // reused
+  std::string line_value;                                        // reused
+  using Texts = std::unordered_map<std::uint64_t, std::string>;  // of contents
+  Texts texts;
+  Texts older;  // with `forget`: those before them
+  std::size_t text_bytes = 0;
+
+  std::uint64_t ContentOf(const element& value, std::string_view text) {
+    canonical.clear();
+    AppendCanonical(value, &canonical);
+    const std::uint64_t content = XXH3_64bits(canonical.data(), canonical.size());
+    if (forget && text_bytes >= kMostRecentBytes / 2) {
+      older = std::exchange(texts, {});
+      text_bytes = 0;
+    }
+    if (text_bytes < kMostTextBytes && texts.emplace(content, text).second) {
+      text_bytes += text.size() + 64;
+    }
+    return content;
+  }
+
+  [[nodiscard]] std::string TextOf(const Item& item) const {
+    for (const Texts* kept : {&texts, &older}) {
+      const auto found = kept->find(item.content);
+      if (found != kept->end()) return found->second;
+    }
+    return "(more contents than are kept)";
+  }
+
+  void AddOdd(OneTopic* topic, std::string_view key, const std::string& why,
+              std::string_view value) {
+    topic->odd.Add(Flaw::kUnexpected, 1, [&] {
+      return FlawExample{std::string(key), "",
+                         std::string(value.substr(0, 1'000)) + " (" + why + ")"};
+    });
+  }
+
+  void JudgeKey(const OneTopic& topic, std::uint64_t key, const Items& expected,
+                const Items& produced, Comparison* c) const {
+    const auto certain = static_cast<std::uint64_t>(
+        std::count_if(expected.begin(), expected.end(), [](const Item& i) { return !i.may; }));
+    if (!topic.Judges(key)) {
+      c->may += produced.size();
+      return;
+    }
+    c->expected += certain;
+    const Alignment found = topic.topic.sequence && topic.sources[key] != kSeveral
+                                ? AlignSequences(expected, produced)
+                                : AlignMultisets(expected, produced);
+    for (const std::size_t e : found.matched) ++(expected[e].may ? c->may : c->matched);
+    const std::string& name = topic.keys[key];
+    for (const auto& [e, p] : found.instead) {
+      c->Add(Flaw::kWrong, 1, [&, e = e, p = p] {
+        return FlawExample{name, TextOf(expected[e]), TextOf(produced[p])};
+      });
+    }
+    for (const std::size_t e : found.missing) {
+      c->Add(Flaw::kMissing, 1, [&] { return FlawExample{name, TextOf(expected[e]), ""}; });
+    }
+    for (const std::size_t p : found.surplus) {
+      const bool again = std::any_of(expected.begin(), expected.end(),
+                                     [&](const Item& item) { return item.Same(produced[p]); });
+      c->Add(again ? Flaw::kDuplicate : Flaw::kUnexpected, 1, [&] {
+        return FlawExample{name, "", TextOf(produced[p])};
+      });
+    }
+  }
+};
+
+ContentMatcher::ContentMatcher(Options options) : impl_(std::make_unique<Impl>()) {
+  for (Topic& topic : options.topics) impl_->topics.emplace_back(std::move(topic), options);
+  impl_->foreign = std::move(options.foreign);
+  impl_->forget = options.forget;
+}
+
+ContentMatcher::~ContentMatcher() = default;
+
+ContentMatcher::Identity ContentMatcher::Expect(std::size_t topic, std::string_view key,
+                                                std::string_view value, bool certain) {
+  Impl::OneTopic& t = impl_->topics[topic];
+  const std::uint64_t number = t.Number(key);
+  element json;
+  // What is expected is our own.
+  if (impl_->parser.parse(value.data(), value.size()).get(json) != simdjson::SUCCESS) return {};
+  const std::uint64_t content = impl_->ContentOf(json, value);
+  const Item item{content, !certain};
+  if (impl_->recalls) {
+    t.sequences.Recall(number, item);
+  } else if (t.Judges(number)) {
+    t.sequences.AddExpected(number, item);
+  }
+  return {number, content};
+}
+
+bool ContentMatcher::NeedsRecall() {
+  bool needs = false;
+  for (Impl::OneTopic& topic : impl_->topics) needs = topic.sequences.NeedsRecall() || needs;
+  return needs;
+}
+
+void ContentMatcher::Recall(bool begin) { impl_->recalls = begin; }
+
+void ContentMatcher::DoNotJudge(std::size_t topic, std::string_view key) {
+  Impl::OneTopic& t = impl_->topics[topic];
+  const std::uint64_t number = t.Number(key);
+  if (!impl_->recalls && t.not_judged.insert(number).second) t.sequences.Part(number);
+}
+
+void ContentMatcher::DoNotJudge(std::size_t topic) { impl_->topics[topic].none_judged = true; }
+
+std::optional<ContentMatcher::Identity> ContentMatcher::AddProduced(
+    std::size_t topic, std::int32_t source, std::optional<std::string_view> key,
+    std::string_view value) {
+  Impl::OneTopic& t = impl_->topics[topic];
+  element json;
+  if (impl_->parser.parse(value.data(), value.size()).get(json) != simdjson::SUCCESS) {
+    impl_->AddOdd(&t, key.value_or(""), "not JSON", value);
+    return std::nullopt;
+  }
+  std::string_view named;
+  if (!key && !t.topic.key_path.empty()) {
+    element at = json;
+    bool found = true;
+    for (const std::string& name : t.topic.key_path) {
+      found = found && at[name].get(at) == simdjson::SUCCESS;
+    }
+    if (found && at.get(named) == simdjson::SUCCESS) key = named;
+  }
+  if (!key) {
+    impl_->AddOdd(&t, "", "neither key nor value say whom it is about", value);
+    return std::nullopt;
+  }
+  if (impl_->foreign && impl_->foreign(*key)) {
+    ++t.foreign;
+    return std::nullopt;
+  }
+  const std::uint64_t number = t.Number(*key);
+  std::int32_t& of_key = t.sources[number];
+  of_key = of_key == kNoSource || of_key == source ? source : kSeveral;
+  const std::uint64_t content = impl_->ContentOf(json, value);
+  t.sequences.AddProduced(number, {content, false});
+  return Identity{number, content};
+}
+
+void ContentMatcher::AddLine(std::size_t topic, std::int32_t source, std::string_view line) {
+  constexpr std::string_view kHead = R"({"output":)";
+  simdjson::dom::object fields;
+  std::string_view name;
+  std::string_view key;
+  element value;
+  if (!line.starts_with(kHead) ||
+      impl_->line_parser.parse(line.data(), line.size()).get(fields) != simdjson::SUCCESS ||
+      fields["output"].get(name) != simdjson::SUCCESS || name != impl_->topics[topic].topic.name ||
+      fields["key"].get(key) != simdjson::SUCCESS ||
+      fields["value"].get(value) != simdjson::SUCCESS) {
+    AddProduced(topic, source, std::nullopt, line);
+    return;
+  }
+  impl_->line_value = simdjson::minify(value);
+  AddProduced(topic, source, key, impl_->line_value);
+}
+
+std::uint64_t ContentMatcher::Outstanding(std::size_t topic) const {
+  const Impl::OneTopic& t = impl_->topics[topic];
+  if (t.none_judged) return 0;
+  return t.sequences.Outstanding(
+      [&t](std::uint64_t key, const Items& expected, const Items& produced) {
+        if (!t.Judges(key)) return std::uint64_t{0};
+        std::unordered_map<std::uint64_t, std::uint64_t> came;
+        for (const Item& item : produced) ++came[item.content];
+        std::uint64_t missing = 0;
+        for (const Item& item : expected) {
+          if (item.may) continue;
+          std::uint64_t& left = came[item.content];
+          left == 0 ? ++missing : --left;
+        }
+        return missing;
+      });
+}
+
+Comparison ContentMatcher::Judge(std::size_t topic) const {
+  const Impl::OneTopic& t = impl_->topics[topic];
+  Comparison comparison = t.odd;
+  comparison.foreign = t.foreign;
+  t.sequences.Judge(
+      [&](std::uint64_t key, const Items& items, std::uint32_t forgotten) {
+        if (!t.Judges(key)) {
+          comparison.may += items.size() + forgotten;
+          return;
+        }
+        comparison.expected += forgotten;
+        comparison.matched += forgotten;
+        for (const Item& item : items) {
+          comparison.may += item.may ? 1 : 0;
+          comparison.expected += item.may ? 0 : 1;
+          comparison.matched += item.may ? 0 : 1;
+        }
+      },
+      [&](std::uint64_t key, const Items& expected, const Items& produced) {
+        impl_->JudgeKey(t, key, expected, produced, &comparison);
+      });
+  return comparison;
+}
+
+std::uint64_t ContentMatcher::not_judged() const {
+  std::uint64_t keys = 0;
+  for (const Impl::OneTopic& topic : impl_->topics) keys += topic.not_judged.size();
+  return keys;
+}
+
+}  // namespace playload

@@ -1,0 +1,256 @@
+#include "generator/judge/rules_judge.h"
+
+#include <algorithm>
+#include <map>
+#include <optional>
+#include <set>
+#include <span>
+#include <utility>
+
+#include "generator/base/text.h"
+#include "generator/judge/content_matcher.h"
+#include "generator/judge/rule_histories.h"
+#include "generator/judge/rule_topics.h"
+#include "generator/replay/record_events.h"
+#include "generator/rules/evaluator.h"
+#include "generator/rules/parsed_events.h"
+
+namespace playload {
+
+namespace {
+
+class RulesJudge final : public OutputsJudge {
+ public:
+  explicit RulesJudge(RulesJudgeOptions options)
+      : options_(std::move(options)),
+        symbols_(options_.id_prefix),
+        compiled_(options_.rules, &symbols_),
+        lines_(&symbols_) {
+    std::vector<ContentMatcher::Topic> topics;
+    const std::vector<std::string>& only = options_.only;
+    for (OutputTopic& topic : OutputTopicsOf(options_.rules, options_.compat)) {
+      if (!only.empty() && std::find(only.begin(), only.end(), topic.name) == only.end()) continue;
+      names_.push_back(topic.name);
+      topics.push_back({topic.name, topic.sequence, std::move(topic.key_path)});
+    }
+    matcher_ = std::make_unique<ContentMatcher>(
+        ContentMatcher::Options{std::move(topics), Foreign(), options_.delivery, options_.forget});
+    const std::vector<LatencyOutput> measured = latency_outputs();
+    for (const Rule& rule : options_.rules.rules) {
+      Target target;
+      const auto found = std::find(names_.begin(), names_.end(), rule.output);
+      if (found != names_.end()) {
+        target.topic = static_cast<std::size_t>(found - names_.begin());
+        const auto& parts = measured[*target.topic].parts;
+        const auto part = std::find(parts.begin(), parts.end(), rule.name);
+        if (part != parts.end()) target.part = static_cast<std::size_t>(part - parts.begin());
+      }
+      targets_.push_back(target);
+    }
+    ExcludeUnordered();
+  }
+
+  [[nodiscard]] const std::vector<std::string>& outputs() const override { return names_; }
+  [[nodiscard]] VerdictRules rules() const override { return VerdictRulesOf(options_.rules); }
+  [[nodiscard]] std::vector<LatencyOutput> latency_outputs() const override {
+    std::vector<LatencyOutput> all = LatencyOutputsOf(options_.rules);
+    std::erase_if(all, [this](const LatencyOutput& output) {
+      return std::find(names_.begin(), names_.end(), output.name) == names_.end();
+    });
+    return all;
+  }
+  [[nodiscard]] std::vector<std::string> alerts() const override { return names_; }
+  void MeasureWith(LatencyMeter* meter) override { meter_ = meter; }
+
+  void Begin(const Replay& replay) override {
+    records_.emplace(replay, &symbols_);
+    evaluator_.emplace(compiled_);
+  }
+
+  void Tell(const ReplayedRun& run, const Arrival* arrivals) override {
+    for (std::uint32_t i = 0; i < run.count; ++i) {
+      const Kind kind = KindOf(run.records[i].action);
+      if (compiled_.needs(kind) == 0) continue;  // every rule needs its key
+      if (arrivals[i] == Arrival::kNever || !RecordFacts::Valid(run.records[i])) continue;
+      records_->Read(run, i, compiled_.needs(kind), compiled_.needs_time(kind), &facts_);
+      TellFacts(&*records_, arrivals[i], run.first + i);
+    }
+  }
+
+  Status TellLine(const StreamEvent& event, Arrival arrival) override {
+    const std::uint32_t needs = compiled_.needs(event.kind);
+    if (needs == 0 || arrival == Arrival::kNever || !event.valid()) return {};
+    if (!lines_.Read(event.kind, event.value, needs, compiled_.needs_time(event.kind), &facts_)) {
+      return {Code::kInternal,
+              "an event that is valid is none to the rules: " + std::string(event.value)};
+    }
+    TellFacts(&lines_, arrival, event.position);
+    return {};
+  }
+
+  void End() override {}
+
+  [[nodiscard]] bool NeedsRecall() override { return matcher_->NeedsRecall(); }
+  void Recall(bool begin) override {
+    recalls_ = begin;
+    matcher_->Recall(begin);
+  }
+
+  void AddProduced(const CollectedRecord& record, std::int64_t seen_ns) override {
+    const std::size_t output = *record.output;
+    if (record.line) return matcher_->AddLine(output, record.partition, record.value);
+    const auto identity = matcher_->AddProduced(output, record.partition, record.key, record.value);
+    if (meter_ == nullptr || !identity) return;
+    meter_->Seen({output, identity->key, identity->content}, seen_ns);
+  }
+
+  [[nodiscard]] bool Outstanding() const override {
+    for (std::size_t i = 0; i < names_.size(); ++i) {
+      if (matcher_->Outstanding(i) > 0) return true;
+    }
+    return false;
+  }
+  [[nodiscard]] Comparison Judge(std::size_t output) const override {
+    return matcher_->Judge(output);
+  }
+  void AddNotes(std::vector<std::string>* notes) const override {
+    notes->insert(notes->end(), notes_.begin(), notes_.end());
+    if (matcher_->not_judged() > 0) {
+      notes->push_back(FormatCount(matcher_->not_judged()) + " keys are not judged");
+    }
+  }
+
+  Result<ExampleHistories> Histories(const std::vector<Comparison>& comparisons,
+                                     const HistoryRequest& request) const override {
+    std::set<RuleKey> wanted;
+    for (const Comparison& comparison : comparisons) {
+      for (const auto& examples : comparison.examples) {
+        for (const FlawExample& example : examples) wanted.insert({comparison.name, example.key});
+      }
+    }
+    if (wanted.empty()) return ExampleHistories();
+    auto histories = std::make_shared<std::map<RuleKey, KeyHistory>>();
+    Status s =
+        WalkRuleHistories(options_.rules, options_.id_prefix, request.replay, request.arrivals,
+                          request.topics, wanted, [&](const RuleKey& of, HistoryEvent event) {
+                            (*histories)[of].Add(std::move(event));
+                            return true;
+                          });
+    if (s.ok() && request.locate) {
+      std::vector<HistoryEvent*> events;
+      for (auto& [key, history] : *histories) history.AddEvents(&events);
+      s = request.locate(std::move(events));
+    }
+    if (!s.ok()) return s;
+    const auto command = [begin = request.command + " --rules " + ForShell(RulesArgument())](
+                             const std::string& name, const std::string& key) {
+      return begin + " --user " + ForShell(key) + " --output " + name + " --explain";
+    };
+    return ExampleHistories{
+        [histories, command](const std::string& name, const std::string& key) {
+          const auto found = histories->find({name, key});
+          if (found == histories->end()) return std::vector<std::string>();
+          std::vector<std::string> lines = found->second.Lines();
+          lines.push_back("all of it: " + command(name, key));
+          return lines;
+        },
+        [histories, command](const std::string& name, const std::string& key, JsonText* json) {
+          const auto found = histories->find({name, key});
+          if (found == histories->end()) return;
+          json->Field("explain", std::string_view(command(name, key)));
+          found->second.Write(json);
+        }};
+  }
+
+ private:
+  // Where the outputs of a rule go.
+  struct Target {
+    std::optional<std::size_t> topic;  // absent: they are not judged
+    std::size_t part = Trigger::kNoPart;
+  };
+
+  // Whether a key is of a run with another prefix, or of another shard.
+  [[nodiscard]] ContentMatcher::Foreign Foreign() const {
+    return [own = options_.own, player = IdForm("player", options_.id_prefix),
+            server = IdForm("server", "")](std::string_view key) {
+      if (player.Foreign(key)) return true;
+      if (!own) return false;
+      if (const auto number = player.Number(key)) return !own(false, *number);
+      const auto number = server.Number(key);
+      return number && !own(true, *number);
+    };
+  }
+
+  // What cannot be judged whatever comes: rules whose events have no order that is known.
+  void ExcludeUnordered() {
+    for (std::size_t r = 0; r < targets_.size(); ++r) {
+      const Rule& rule = options_.rules.rules[r];
+      if (!targets_[r].topic || !options_.partitioned[static_cast<unsigned>(rule.input)] ||
+          !rule.has_memory() || IsPartitionKey(rule, options_.compat)) {
+        continue;
+      }
+      matcher_->DoNotJudge(*targets_[r].topic);
+      notes_.push_back(rule.output + " is not judged: rule " + rule.name + " has the key " +
+                       rule.key +
+                       ", its input is partitioned by another one, and so the order of "
+                       "its events is not known");
+    }
+  }
+
+  void TellFacts(EventTexts* texts, Arrival arrival, Position position) {
+    const bool certain = arrival == Arrival::kCertain;
+    if (!certain) DoNotJudge();
+    for (const RuleOutput& output : evaluator_->Process(facts_, *texts)) {
+      const Target& target = targets_[output.rule];
+      if (!target.topic) continue;
+      const auto identity = matcher_->Expect(*target.topic, output.key, output.value, certain);
+      if (meter_ == nullptr || recalls_) continue;
+      meter_->Expect({.of = {*target.topic, identity.key, identity.content},
+                      .position = position,
+                      .part = target.part});
+    }
+  }
+
+  // Nobody knows the state of this event's keys from here on.
+  void DoNotJudge() {
+    for (std::size_t r = 0; r < targets_.size(); ++r) {
+      const Rule& rule = options_.rules.rules[r];
+      if (rule.input != facts_.kind || !targets_[r].topic || !rule.has_memory()) continue;
+      if (IsRuleKey(rule, rule.output_key)) {
+        std::string key;
+        symbols_.AppendText(facts_.values[*FindField(rule.input, rule.key)], &key);
+        matcher_->DoNotJudge(*targets_[r].topic, key);
+      } else {
+        matcher_->DoNotJudge(*targets_[r].topic);
+      }
+    }
+  }
+
+  // What --rules was given: a built-in's name, or its file.
+  [[nodiscard]] std::string RulesArgument() const {
+    constexpr std::string_view kBuiltIn = " (built-in)";
+    return options_.rules.file.ends_with(kBuiltIn) ? options_.rules.name : options_.rules.file;
+  }
+
+  const RulesJudgeOptions options_;
+  std::vector<std::string> names_;
+  std::vector<Target> targets_;  // by rule
+  RecordSymbols symbols_;
+  const CompiledRules compiled_;
+  ParsedEvents lines_;
+  std::optional<RecordEvents> records_;
+  std::optional<Evaluator> evaluator_;
+  EventFacts facts_;  // of the latest event
+  std::unique_ptr<ContentMatcher> matcher_;
+  LatencyMeter* meter_ = nullptr;
+  bool recalls_ = false;
+  std::vector<std::string> notes_;
+};
+
+}  // namespace
+
+std::unique_ptr<OutputsJudge> MakeRulesJudge(RulesJudgeOptions options) {
+  return std::make_unique<RulesJudge>(std::move(options));
+}
+
+}  // namespace playload
