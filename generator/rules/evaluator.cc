@@ -3,8 +3,10 @@
 #include <algorithm>
 #include <utility>
 
+#include "generator/rules/closing_windows.h"
 #include "generator/rules/json_text.h"
 #include "generator/rules/keyed_state.h"
+#include "generator/rules/program.h"
 
 namespace playload {
 namespace {
@@ -12,125 +14,15 @@ namespace {
 using Op = Expr::Op;
 
 double ToDouble(std::uint64_t word) { return std::bit_cast<double>(word); }
-std::uint64_t ToWord(double number) { return std::bit_cast<std::uint64_t>(number); }
 
-// An expression's nodes in one array; operands are indices.
-struct Node {
-  Op op = Op::kNumber;
-  bool text = false;  // a comparison of two texts
-  std::uint32_t a = 0;
-  std::uint32_t b = 0;
-  std::uint64_t word = 0;  // a literal's value; index of a field or state
-};
+// As docs/rules.md has a window's bounds: whole milliseconds. Times are never before 1970.
+double Milliseconds(std::int64_t time_ns) { return static_cast<double>(time_ns / 1'000'000); }
 
-struct Scope {
-  const EventFacts& facts;
-  std::uint64_t key;
-  const StateWords& state;
-};
-
-class Program {
+// Of the answer of a window, which has no event: CheckRules() sees to it that nobody asks.
+class NoTexts : public EventTexts {
  public:
-  // The value of node `at`; Symbols::kNone: none.
-  [[nodiscard]] std::uint64_t Value(std::size_t at, const Scope& scope) const {
-    const Node& node = nodes_[at];
-    switch (node.op) {
-      case Op::kField:
-        return scope.facts.values[node.word];
-      case Op::kState:
-        return scope.state[node.word];
-      case Op::kKey:
-        return scope.key;
-      case Op::kNegate: {
-        const std::uint64_t a = Value(node.a, scope);
-        return a == Symbols::kNone ? a : ToWord(-ToDouble(a));
-      }
-      case Op::kAdd:
-      case Op::kSubtract:
-      case Op::kMultiply: {
-        const std::uint64_t a = Value(node.a, scope);
-        const std::uint64_t b = Value(node.b, scope);
-        if (a == Symbols::kNone || b == Symbols::kNone) return Symbols::kNone;
-        const double x = ToDouble(a);
-        const double y = ToDouble(b);
-        return ToWord(node.op == Op::kAdd ? x + y : node.op == Op::kSubtract ? x - y : x * y);
-      }
-      default:
-        return node.word;
-    }
-  }
-
-  [[nodiscard]] bool Holds(std::size_t at, const Scope& scope) const {
-    const Node& node = nodes_[at];
-    switch (node.op) {
-      case Op::kNot:
-        return !Holds(node.a, scope);
-      case Op::kAnd:
-        return Holds(node.a, scope) && Holds(node.b, scope);
-      case Op::kOr:
-        return Holds(node.a, scope) || Holds(node.b, scope);
-      default:
-        break;
-    }
-    const std::uint64_t a = Value(node.a, scope);
-    const std::uint64_t b = Value(node.b, scope);
-    if (a == Symbols::kNone || b == Symbols::kNone) return false;
-    if (node.text) return (a == b) == (node.op == Op::kEqual);
-    const double x = ToDouble(a);
-    const double y = ToDouble(b);
-    switch (node.op) {
-      case Op::kEqual:
-        return x == y;
-      case Op::kNotEqual:
-        return x != y;
-      case Op::kLess:
-        return x < y;
-      case Op::kLessEqual:
-        return x <= y;
-      case Op::kGreater:
-        return x > y;
-      default:
-        return x >= y;
-    }
-  }
-
-  // Takes an expression in; the index of its root.
-  std::size_t Add(const Rule& rule, const Expr& expr, Symbols* symbols, std::uint32_t* needs) {
-    Node node;
-    node.op = expr.op;
-    switch (expr.op) {
-      case Op::kNumber:
-        node.word = ToWord(expr.number);
-        break;
-      case Op::kText:
-        node.word = symbols->Of(expr.name);
-        break;
-      case Op::kField:
-        node.word = *FindField(rule.input, expr.name);
-        *needs |= std::uint32_t{1} << node.word;
-        break;
-      case Op::kState:
-        for (std::size_t i = 0; i < rule.state.size(); ++i) {
-          if (rule.state[i].name == expr.name) node.word = i;
-        }
-        break;
-      case Op::kKey:
-        break;
-      default:
-        node.a = static_cast<std::uint32_t>(Add(rule, expr.of[0], symbols, needs));
-        if (expr.of.size() == 2) {
-          node.b = static_cast<std::uint32_t>(Add(rule, expr.of[1], symbols, needs));
-        }
-        node.text = expr.op >= Op::kEqual && expr.op <= Op::kGreaterEqual &&
-                    TypeOf(rule, expr.of[0]) == ExprType::kText;
-        break;
-    }
-    nodes_.push_back(node);
-    return nodes_.size() - 1;
-  }
-
- private:
-  std::vector<Node> nodes_;
+  void AppendText(std::size_t /*field*/, std::string* /*out*/) override {}
+  void AppendEvent(std::string* /*out*/) override {}
 };
 
 // A piece of an output record: fixed text, and then a value.
@@ -138,7 +30,7 @@ struct Piece {
   enum class Source : std::uint8_t { kNothing, kText, kWhole, kNumber, kEventText };
   std::string before;
   Source source = Source::kNothing;
-  std::size_t at = 0;  // of the value's node, or of the event's field
+  std::uint32_t at = 0;  // of the value, or of the event's field
 };
 
 }  // namespace
@@ -149,10 +41,10 @@ struct CompiledRules::OneRule {
     bool text = false;
     bool counts = false;  // takes no field
     bool whole = true;
-    std::optional<std::size_t> where;
+    std::optional<std::uint32_t> where;
   };
   struct OneAlternative {
-    std::optional<std::size_t> when;
+    std::optional<std::uint32_t> when;
     bool event = false;
     std::vector<Piece> pieces;
   };
@@ -191,7 +83,8 @@ struct CompiledRules::OneRule {
   Piece MakePiece(const Expr& expr, Symbols* symbols, std::uint32_t* needs) {
     const ExprType type = TypeOf(rule, expr);
     if (type == ExprType::kText && expr.op == Op::kField) {
-      return {"", Piece::Source::kEventText, *FindField(rule.input, expr.name)};
+      return {"", Piece::Source::kEventText,
+              static_cast<std::uint32_t>(*FindField(rule.input, expr.name))};
     }
     const auto source = type == ExprType::kText    ? Piece::Source::kText
                         : type == ExprType::kWhole ? Piece::Source::kWhole
@@ -233,6 +126,7 @@ CompiledRules::CompiledRules(RuleSet rules, Symbols* symbols)
     const auto kind = static_cast<unsigned>(rule.input);
     compiled_.push_back(std::make_unique<const OneRule>(rule, symbols, &needs_[kind]));
     time_[kind] = time_[kind] || rule.uses_time();
+    whole_[kind] = whole_[kind] || rule.window.closes();
   }
 }
 
@@ -245,8 +139,37 @@ struct Evaluator::OneState {
     for (std::size_t i = 0; i < compiled.state.size(); ++i) {
       values.push_back({compiled.rule.state[i].aggregate, compiled.state[i].whole});
     }
-    keyed =
-        KeyedState::Make(std::move(values), compiled.rule.window, compiled.rule.cool_down_ns > 0);
+    if (compiled.rule.window.closes()) {
+      closing = std::make_unique<ClosingWindows>(std::move(values), compiled.rule.window);
+    } else {
+      keyed =
+          KeyedState::Make(std::move(values), compiled.rule.window, compiled.rule.cool_down_ns > 0);
+    }
+  }
+
+  // Counts an event into its window. REQUIRES: those that it closes have answered.
+  void Count(const EventFacts& facts, RuleStep* step) {
+    const std::uint64_t key = facts.values[compiled.key];
+    StateWords before{};
+    StateWords after{};
+    const ClosingWindows::Place place =
+        closing->Add(key, facts.time_ns, facts.id, TakenOf(facts, key),
+                     step != nullptr ? &before : nullptr, step != nullptr ? &after : nullptr);
+    if (step == nullptr) return;
+    step->answer = place.late ? RuleStep::Answer::kLate : RuleStep::Answer::kCounted;
+    if (place.late) return;
+    step->window_end_ns = place.end_ns;
+    Describe(before, &step->before);
+    Describe(after, &step->after);
+  }
+
+  // The alternative whose record a window puts out that closes, if any.
+  std::optional<std::uint32_t> Decide(const Scope& scope) const {
+    for (std::size_t i = 0; i < compiled.alternatives.size(); ++i) {
+      const auto& when = compiled.alternatives[i].when;
+      if (!when || compiled.program.Holds(*when, scope)) return static_cast<std::uint32_t>(i);
+    }
+    return std::nullopt;
   }
 
   // The alternative whose record is to be put out, if any. `now` has the state then.
@@ -258,13 +181,9 @@ struct Evaluator::OneState {
         if (step != nullptr) step->answer = RuleStep::Answer::kNotValid;
         return std::nullopt;
       }
-      StateWords in{};
-      for (std::size_t i = 0; i < compiled.state.size(); ++i) {
-        in[i] = TakenOf(compiled.state[i], facts, key);
-      }
       StateWords before{};
-      if (!keyed->Add(key, facts.time_ns, in, now, step != nullptr ? &before : nullptr,
-                      &last_output)) {
+      if (!keyed->Add(key, facts.time_ns, TakenOf(facts, key), now,
+                      step != nullptr ? &before : nullptr, &last_output)) {
         if (step != nullptr) step->answer = RuleStep::Answer::kLate;
         return std::nullopt;
       }
@@ -273,25 +192,23 @@ struct Evaluator::OneState {
         Describe(*now, &step->after);
       }
     }
-    const Scope scope{facts, key, *now};
-    for (std::size_t i = 0; i < compiled.alternatives.size(); ++i) {
-      const auto& when = compiled.alternatives[i].when;
-      if (when && !compiled.program.Holds(*when, scope)) continue;
-      const bool again = last_output == nullptr || *last_output == KeyedState::kNever ||
-                         facts.time_ns >= *last_output + compiled.rule.cool_down_ns;
-      if (again && last_output != nullptr) *last_output = facts.time_ns;
-      if (step != nullptr) {
-        step->answer = again ? RuleStep::Answer::kOutput : RuleStep::Answer::kCoolDown;
-        step->alternative = static_cast<std::uint32_t>(i);
-      }
-      return again ? std::optional(static_cast<std::uint32_t>(i)) : std::nullopt;
+    const std::optional<std::uint32_t> alternative = Decide(Scope{facts, key, *now});
+    if (!alternative) return std::nullopt;
+    const bool again = last_output == nullptr || *last_output == KeyedState::kNever ||
+                       facts.time_ns >= *last_output + compiled.rule.cool_down_ns;
+    if (again && last_output != nullptr) *last_output = facts.time_ns;
+    if (step != nullptr) {
+      step->answer = again ? RuleStep::Answer::kOutput : RuleStep::Answer::kCoolDown;
+      step->alternative = *alternative;
     }
-    return std::nullopt;
+    return again ? alternative : std::nullopt;
   }
 
-  void Write(const EventFacts& facts, const StateWords& now, std::uint32_t alternative,
-             EventTexts& texts, RuleOutput* out) {
-    const Scope scope{facts, facts.values[compiled.key], now};
+  [[nodiscard]] Scope ScopeOf(const EventFacts& facts, const StateWords& now) const {
+    return {facts, facts.values[compiled.key], now};
+  }
+
+  void Write(const Scope& scope, std::uint32_t alternative, EventTexts& texts, RuleOutput* out) {
     out->alternative = alternative;
     out->key.clear();
     AppendText(compiled.output_key, scope, texts, &out->key);
@@ -311,7 +228,20 @@ struct Evaluator::OneState {
     }
   }
 
+  const CompiledRules::OneRule& compiled;
+  std::unique_ptr<KeyedState> keyed;        // null when there is nothing to keep
+  std::unique_ptr<ClosingWindows> closing;  // of a rule that answers when its windows close
+
  private:
+  // What every value takes of an event.
+  [[nodiscard]] StateWords TakenOf(const EventFacts& facts, std::uint64_t key) const {
+    StateWords in{};
+    for (std::size_t i = 0; i < compiled.state.size(); ++i) {
+      in[i] = TakenOf(compiled.state[i], facts, key);
+    }
+    return in;
+  }
+
   std::uint64_t TakenOf(const CompiledRules::OneRule::State& state, const EventFacts& facts,
                         std::uint64_t key) const {
     if (state.where && !compiled.program.Holds(*state.where, Scope{facts, key, StateWords{}})) {
@@ -353,10 +283,8 @@ struct Evaluator::OneState {
     }
   }
 
-  const CompiledRules::OneRule& compiled;
   const Symbols& symbols;
-  std::unique_ptr<KeyedState> keyed;  // null when there is nothing to keep
-  std::string text;                   // reused
+  std::string text;  // reused
 };
 
 Evaluator::Evaluator(const CompiledRules& rules) : rules_(&rules) {
@@ -369,9 +297,37 @@ Evaluator::~Evaluator() = default;
 Evaluator::Evaluator(Evaluator&&) noexcept = default;
 Evaluator& Evaluator::operator=(Evaluator&&) noexcept = default;
 
-RuleOutput& Evaluator::NextOutput() {
+RuleOutput& Evaluator::NextOutput(std::size_t rule) {
   if (made_ == outputs_.size()) outputs_.emplace_back();
-  return outputs_[made_++];
+  RuleOutput& output = outputs_[made_++];
+  output.rule = static_cast<std::uint32_t>(rule);
+  return output;
+}
+
+void Evaluator::CloseWindows(std::size_t rule, bool all) {
+  static const EventFacts kNoEvent;
+  NoTexts no_texts;
+  OneState& state = *states_[rule];
+  ClosingWindows::Closed closed;
+  while (all ? state.closing->CloseAny(&closed) : state.closing->CloseDue(&closed)) {
+    const Scope scope{kNoEvent, closed.key, closed.state, Milliseconds(closed.start_ns),
+                      Milliseconds(closed.end_ns)};
+    const std::optional<std::uint32_t> alternative = state.Decide(scope);
+    if (!alternative) continue;
+    RuleOutput& output = NextOutput(rule);
+    state.Write(scope, *alternative, no_texts, &output);
+    output.cause = closed.cause;
+    output.wait_ns = closed.end_ns + state.compiled.rule.window.lateness_ns - closed.cause_time_ns;
+    output.open = all;
+  }
+}
+
+std::span<const RuleOutput> Evaluator::Finish() {
+  made_ = 0;
+  for (std::size_t i = 0; i < states_.size(); ++i) {
+    if (states_[i]->closing != nullptr) CloseWindows(i, true);
+  }
+  return {outputs_.data(), made_};
 }
 
 std::span<const RuleOutput> Evaluator::Process(const EventFacts& facts, EventTexts& texts,
@@ -384,12 +340,24 @@ std::span<const RuleOutput> Evaluator::Process(const EventFacts& facts, EventTex
       step = &steps->emplace_back();
       step->rule = static_cast<std::uint32_t>(i);
     }
+    if (states_[i]->closing != nullptr) {
+      if (facts.time_ns == EventFacts::kNoTime) {
+        if (step != nullptr) step->answer = RuleStep::Answer::kNotValid;
+        continue;
+      }
+      states_[i]->closing->Advance(facts.time_ns);
+      CloseWindows(i, false);
+      states_[i]->Count(facts, step);
+      continue;
+    }
     StateWords now{};
     const std::optional<std::uint32_t> alternative = states_[i]->Decide(facts, &now, step);
     if (!alternative) continue;
-    RuleOutput& output = NextOutput();
-    output.rule = static_cast<std::uint32_t>(i);
-    states_[i]->Write(facts, now, *alternative, texts, &output);
+    RuleOutput& output = NextOutput(i);
+    states_[i]->Write(states_[i]->ScopeOf(facts, now), *alternative, texts, &output);
+    output.cause = facts.id;
+    output.wait_ns = 0;
+    output.open = false;
   }
   return {outputs_.data(), made_};
 }

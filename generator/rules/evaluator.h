@@ -9,11 +9,14 @@
 //   CompiledRules compiled(rules, &symbols);
 //   Evaluator evaluator(compiled);
 //   for each event: facts for compiled.needs(kind); for (output : evaluator.Process(facts, texts))
+//   and after the last one: for (output : evaluator.Finish())
 //
 // Memory: docs/rules.md, "Two evaluators". Threads: CompiledRules is constant after construction
 // and shared; an Evaluator belongs to one thread, takes no lock, and those of several lanes are
-// right together where no key is in two lanes. Symbols that threads share must know all their texts
-// beforehand: Of() may add one. Ownership: see each class.
+// right together where no key is in two lanes. Rules whose windows answer when they close are the
+// exception: the time of all events of an input closes them, so one evaluator must see all of these
+// (CompiledRules::whole_input()). Symbols that threads share must know all their texts beforehand:
+// Of() may add one. Ownership: see each class.
 
 #pragma once
 
@@ -47,6 +50,7 @@ struct EventFacts {
 
   Kind kind = Kind::kPlayer;
   std::int64_t time_ns = kNoTime;  // of event_timestamp; kNoTime when that is no instant
+  std::uint64_t id = 0;            // for RuleOutput::cause; means nothing to the evaluator
   // By field, as FieldsOf(kind) has them: a text's symbol, or a number's double as bits.
   std::array<std::uint64_t, kMostFields> values{};
 
@@ -77,6 +81,8 @@ class CompiledRules {
   // Which values an event's facts must have: bit i stands for FieldsOf(kind)[i].
   [[nodiscard]] std::uint32_t needs(Kind kind) const { return needs_[static_cast<unsigned>(kind)]; }
   [[nodiscard]] bool needs_time(Kind kind) const { return time_[static_cast<unsigned>(kind)]; }
+  // Whether all events of this kind must come to one evaluator, in their order.
+  [[nodiscard]] bool whole_input(Kind kind) const { return whole_[static_cast<unsigned>(kind)]; }
   [[nodiscard]] const RuleSet& rules() const { return rules_; }
 
  private:
@@ -87,6 +93,7 @@ class CompiledRules {
   const Symbols& symbols_;
   std::array<std::uint32_t, kKinds> needs_{};
   std::array<bool, kKinds> time_{};
+  std::array<bool, kKinds> whole_{};
   std::vector<std::unique_ptr<const OneRule>> compiled_;
 };
 
@@ -95,6 +102,12 @@ struct RuleOutput {
   std::uint32_t alternative = 0;  // index into its alternatives
   std::string key;
   std::string value;  // compact JSON
+  // The event that it needs: the one it was put out for; of a window that answers when it closes
+  // the one that arrived last in it.
+  std::uint64_t cause = 0;
+  // How long the rule itself makes it wait from that event's time on: until the window is closed.
+  std::int64_t wait_ns = 0;
+  bool open = false;  // of a window that only later events would close: it may come or not
 };
 
 // What one event did to one rule, for people.
@@ -105,12 +118,14 @@ struct RuleStep {
     kNothing,   // no alternative holds
     kCoolDown,  // one holds, but not yet again
     kOutput,
+    kCounted,  // the window answers when it closes
   };
   std::uint32_t rule = 0;
   Answer answer = Answer::kNothing;
   std::uint32_t alternative = 0;    // of kCoolDown and kOutput
   std::vector<std::string> before;  // by state, as JSON: over the event's window without the event
   std::vector<std::string> after;   // and with it; both empty when the event was dropped
+  std::int64_t window_end_ns = 0;   // of kCounted: as far as is known by now
 };
 
 class Evaluator {
@@ -125,11 +140,15 @@ class Evaluator {
   // next call. With `steps`: appends one step for each rule of the event's kind.
   std::span<const RuleOutput> Process(const EventFacts& facts, EventTexts& texts,
                                       std::vector<RuleStep>* steps = nullptr);
+  // After the last event: what the windows would answer that are open, rule by rule in the order in
+  // which they are due; lives until the next call. No event may come after it.
+  std::span<const RuleOutput> Finish();
 
  private:
   struct OneState;
 
-  RuleOutput& NextOutput();
+  RuleOutput& NextOutput(std::size_t rule);
+  void CloseWindows(std::size_t rule, bool all);
 
   const CompiledRules* rules_;
   std::vector<std::unique_ptr<OneState>> states_;

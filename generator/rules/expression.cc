@@ -191,7 +191,11 @@ class Parser {
       expr = TextExpr(string_);
     } else if (token_ == Token::kName && !Is("and") && !Is("or") && !Is("not")) {
       const std::string name(Here());
-      expr = name == "key" ? KeyExpr() : IsFieldName(name) ? FieldExpr(name) : StateExpr(name);
+      expr = name == "key"              ? KeyExpr()
+             : name == kWindowStartWord ? WindowStartExpr()
+             : name == kWindowEndWord   ? WindowEndExpr()
+             : IsFieldName(name)        ? FieldExpr(name)
+                                        : StateExpr(name);
     } else if (Is("(")) {
       const Nested nested(this);
       if (!status_.ok()) return {};

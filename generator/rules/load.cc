@@ -229,6 +229,8 @@ class Reader {
     }
     const YamlNode* lateness = fields.Node("lateness");
     fields.Duration("lateness", 0, kLongest, &window.lateness_ns);
+    std::string answer = kAnswerNames[0];
+    fields.Text("answer", &answer);
     if (Status s = fields.Finish(); !s.ok()) return s;
     if (forms != 1) {
       return InRule(node.line, "window needs one of tumbling, sliding, session and last");
@@ -236,6 +238,13 @@ class Reader {
     if (lateness != nullptr && window.form == RuleWindow::Form::kLast) {
       return InRule(node.line, "window: last goes by arrival; leave out 'lateness'");
     }
+    const std::vector<std::string> answers(kAnswerNames, kAnswerNames + 2);
+    const auto found = std::find(answers.begin(), answers.end(), answer);
+    if (found == answers.end()) {
+      return InRule(node.line,
+                    "window: unknown answer " + Quoted(answer) + DidYouMean(answer, answers));
+    }
+    window.answer = static_cast<RuleWindow::Answer>(found - answers.begin());
     return {};
   }
 

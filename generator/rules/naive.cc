@@ -6,6 +6,7 @@
 #include <charconv>
 #include <cmath>
 #include <cstdio>
+#include <deque>
 #include <map>
 #include <optional>
 #include <set>
@@ -21,6 +22,12 @@ using Value = std::variant<std::monostate, double, std::string>;
 struct Event {
   std::map<std::string, Value> fields;  // by path
   std::optional<std::int64_t> time_ns;
+};
+
+// The bounds of a window that closes; milliseconds since 1970.
+struct Bounds {
+  double start_ms = 0;
+  double end_ms = 0;
 };
 
 // --- Reading an event ---
@@ -95,8 +102,9 @@ std::optional<Event> ReadEvent(const RecordedEvent& recorded) {
 
 struct Names {
   const Rule& rule;
-  const Event& event;
+  const Event& event;  // of a window that closes: one of its events, for the key
   const std::map<std::string, Value>& state;
+  Bounds bounds = {};
 };
 
 Value ValueOf(const Expr& expr, const Names& names) {
@@ -111,6 +119,10 @@ Value ValueOf(const Expr& expr, const Names& names) {
       return names.state.at(expr.name);
     case Expr::Op::kKey:
       return names.event.fields.at(names.rule.key);
+    case Expr::Op::kWindowStart:
+      return names.bounds.start_ms;
+    case Expr::Op::kWindowEnd:
+      return names.bounds.end_ms;
     default:
       break;
   }
@@ -309,6 +321,13 @@ std::string JsonOfEvent(const Rule& rule, const Event& event) {
   return "{" + out + "}";
 }
 
+void Write(const Names& names, const Alternative& alternative, NaiveOutput* output) {
+  const Value key = ValueOf(names.rule.output_key, names);
+  if (std::holds_alternative<std::string>(key)) output->key = std::get<std::string>(key);
+  output->value =
+      alternative.event ? JsonOfEvent(names.rule, names.event) : JsonOf(alternative.record, names);
+}
+
 // --- A rule over the stream ---
 
 std::vector<NaiveOutput> OutputsOf(const Rule& rule, std::size_t number,
@@ -357,16 +376,127 @@ std::vector<NaiveOutput> OutputsOf(const Rule& rule, std::size_t number,
       output.event = i;
       output.rule = number;
       output.alternative = a;
-      const Value output_key = ValueOf(rule.output_key, names);
-      if (std::holds_alternative<std::string>(output_key)) {
-        output.key = std::get<std::string>(output_key);
-      }
-      output.value =
-          alternative.event ? JsonOfEvent(rule, event) : JsonOf(alternative.record, names);
+      output.cause = i;
+      Write(names, alternative, &output);
       outputs.push_back(std::move(output));
       break;
     }
   }
+  return outputs;
+}
+
+// --- A rule whose windows answer when they close ---
+
+struct Accepted {
+  std::size_t number;  // in the stream
+  const Event* event;
+  Value key;
+  bool answered = false;  // its window is closed
+};
+
+struct Window {
+  std::vector<const Accepted*> events;  // in order of arrival
+  std::int64_t start_ns = 0;
+  std::int64_t end_ns = 0;
+  [[nodiscard]] bool Has(const Accepted& event) const {
+    return std::find(events.begin(), events.end(), &event) != events.end();
+  }
+};
+
+// The window of one event among those of its key that have not answered yet.
+Window WindowAround(const Rule& rule, const std::deque<Accepted>& events, const Accepted& of) {
+  std::vector<const Event*> candidates;
+  for (const Accepted& e : events) {
+    if (!e.answered && e.key == of.key && &e != &of) candidates.push_back(e.event);
+  }
+  candidates.push_back(of.event);
+  const std::vector<const Event*> in = InWindow(rule.window, candidates);
+  Window window;
+  std::int64_t first = *of.event->time_ns;
+  std::int64_t last = first;
+  for (const Accepted& e : events) {
+    if (e.answered || std::find(in.begin(), in.end(), e.event) == in.end()) continue;
+    window.events.push_back(&e);
+    first = std::min(first, *e.event->time_ns);
+    last = std::max(last, *e.event->time_ns);
+  }
+  const std::int64_t size = rule.window.size_ns;
+  if (rule.window.form == RuleWindow::Form::kTumbling) {
+    window.start_ns = first / size * size;
+    window.end_ns = window.start_ns + size;
+  } else {
+    window.start_ns = first;
+    window.end_ns = last + size;
+  }
+  return window;
+}
+
+// A tumbling window ends before its end, a session with it.
+bool IsClosed(const Rule& rule, const Window& window, std::int64_t stream_ns) {
+  const std::int64_t end = window.end_ns + rule.window.lateness_ns;
+  return rule.window.form == RuleWindow::Form::kTumbling ? end <= stream_ns : end < stream_ns;
+}
+
+// What the windows put out that are closed at this time of the stream, or all of them.
+void Close(const Rule& rule, std::size_t number, std::size_t event,
+           std::optional<std::int64_t> stream_ns, std::deque<Accepted>* events,
+           std::vector<NaiveOutput>* outputs) {
+  std::vector<Window> closed;
+  for (const Accepted& e : *events) {
+    if (e.answered || std::any_of(closed.begin(), closed.end(),
+                                  [&](const Window& window) { return window.Has(e); })) {
+      continue;
+    }
+    Window window = WindowAround(rule, *events, e);
+    if (!stream_ns || IsClosed(rule, window, *stream_ns)) closed.push_back(std::move(window));
+  }
+  // They were found in the order in which they began.
+  std::stable_sort(closed.begin(), closed.end(),
+                   [](const Window& a, const Window& b) { return a.end_ns < b.end_ns; });
+  for (const Window& window : closed) {
+    std::vector<const Event*> in;
+    for (const Accepted* e : window.events) in.push_back(e->event);
+    std::map<std::string, Value> state;
+    for (const StateValue& value : rule.state) state[value.name] = Over(rule, value, in);
+    const Names names{rule, *in.back(), state,
+                      Bounds{static_cast<double>(window.start_ns / 1'000'000),
+                             static_cast<double>(window.end_ns / 1'000'000)}};
+    for (std::size_t a = 0; a < rule.alternatives.size(); ++a) {
+      const Alternative& alternative = rule.alternatives[a];
+      if (alternative.when && !Holds(*alternative.when, names)) continue;
+      NaiveOutput output;
+      output.event = event;
+      output.rule = number;
+      output.alternative = a;
+      output.cause = window.events.back()->number;
+      output.wait_ns =
+          window.end_ns + rule.window.lateness_ns - *window.events.back()->event->time_ns;
+      output.open = !stream_ns.has_value();
+      Write(names, alternative, &output);
+      outputs->push_back(std::move(output));
+      break;
+    }
+    for (Accepted& e : *events) e.answered = e.answered || window.Has(e);
+  }
+}
+
+std::vector<NaiveOutput> ClosedOutputsOf(const Rule& rule, std::size_t number,
+                                         const std::vector<std::optional<Event>>& events,
+                                         const std::vector<RecordedEvent>& stream) {
+  std::vector<NaiveOutput> outputs;
+  std::deque<Accepted> accepted;
+  std::optional<std::int64_t> stream_ns;
+  for (std::size_t i = 0; i < events.size(); ++i) {
+    if (stream[i].kind != rule.input || !events[i] || !events[i]->time_ns) continue;
+    const Event& event = *events[i];
+    if (!stream_ns || *stream_ns < *event.time_ns) stream_ns = event.time_ns;
+    Close(rule, number, i, stream_ns, &accepted, &outputs);
+    accepted.push_back({i, &event, event.fields.at(rule.key), false});
+    if (IsClosed(rule, WindowAround(rule, accepted, accepted.back()), *stream_ns)) {
+      accepted.pop_back();  // late
+    }
+  }
+  Close(rule, number, events.size(), std::nullopt, &accepted, &outputs);
   return outputs;
 }
 
@@ -378,7 +508,8 @@ std::vector<NaiveOutput> NaiveOutputs(const RuleSet& rules,
   for (const RecordedEvent& recorded : stream) events.push_back(ReadEvent(recorded));
   std::vector<NaiveOutput> outputs;
   for (std::size_t i = 0; i < rules.rules.size(); ++i) {
-    for (NaiveOutput& output : OutputsOf(rules.rules[i], i, events, stream)) {
+    const auto of_rule = rules.rules[i].window.closes() ? ClosedOutputsOf : OutputsOf;
+    for (NaiveOutput& output : of_rule(rules.rules[i], i, events, stream)) {
       outputs.push_back(std::move(output));
     }
   }

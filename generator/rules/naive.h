@@ -23,11 +23,15 @@ struct RecordedEvent {
 };
 
 struct NaiveOutput {
-  std::size_t event = 0;  // which one caused it: index into the stream
+  // With which event it comes: index into the stream; the stream's size at its end.
+  std::size_t event = 0;
   std::size_t rule = 0;
   std::size_t alternative = 0;
   std::string key;
-  std::string value;  // compact JSON
+  std::string value;      // compact JSON
+  std::size_t cause = 0;  // the latest event that it needs: index into the stream
+  std::int64_t wait_ns = 0;
+  bool open = false;  // of a window that is open at the end
 
   bool operator==(const NaiveOutput&) const = default;
 };

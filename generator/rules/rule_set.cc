@@ -51,6 +51,10 @@ constexpr std::int64_t kShortest = 1'000'000;
 constexpr std::int64_t kLongest = std::int64_t{3'650} * 86'400 * 1'000'000'000;
 constexpr std::int64_t kMostEvents = 100'000;
 
+// Of an expression over a window that closes.
+constexpr std::string_view kNoEvent =
+    "a window that answers when it closes has no event; take 'last FIELD' as state";
+
 bool IsLower(char c) { return c >= 'a' && c <= 'z'; }
 bool IsDigit(char c) { return c >= '0' && c <= '9'; }
 
@@ -76,7 +80,8 @@ bool IsStateName(std::string_view name) {
 
 bool IsReserved(std::string_view name) {
   return name == "key" || name == "and" || name == "or" || name == "not" || name == "event" ||
-         name == "event_name" || name == kTimeField;
+         name == "event_name" || name == kTimeField || name == kWindowStartWord ||
+         name == kWindowEndWord;
 }
 
 bool IsNumeric(ExprType type) { return type == ExprType::kWhole || type == ExprType::kNumber; }
@@ -239,6 +244,18 @@ class Checker {
       within(kWindowNames[static_cast<unsigned>(window.form)], kShortest, window.size_ns);
       within("lateness", 0, window.lateness_ns);
     }
+    if (window.closes()) {
+      if (window.form != RuleWindow::Form::kTumbling && window.form != RuleWindow::Form::kSession) {
+        FailRule(rule.line,
+                 "window: a tumbling one and a session close, and no other; leave out "
+                 "'answer: closed'");
+      }
+      if (rule.cool_down_ns != 0) {
+        FailRule(rule.line,
+                 "cool_down goes by the event of an output; a window that answers when it closes "
+                 "answers once, and has no such event");
+      }
+    }
     if (window.form == RuleWindow::Form::kLast &&
         (window.events < 1 || window.events > kMostEvents)) {
       FailRule(rule.line, "last must be a whole number from 1 to " + std::to_string(kMostEvents));
@@ -282,7 +299,10 @@ class Checker {
                  "only the last alternative may be without 'when'; those behind "
                  "this one never come to their turn");
       }
-      if (alternative.event) continue;
+      if (alternative.event) {
+        if (rule.window.closes()) FailRule(alternative.line, "record: " + std::string(kNoEvent));
+        continue;
+      }
       if (alternative.record.empty()) {
         FailRule(alternative.line, "a record is 'event', or a map with at least one field");
       }
@@ -337,7 +357,7 @@ class Checker {
       return std::nullopt;
     };
     if (!status_.ok()) return std::nullopt;
-    const std::size_t operands = expr.op <= Op::kKey                             ? 0
+    const std::size_t operands = expr.op <= Op::kWindowEnd                       ? 0
                                  : expr.op == Op::kNot || expr.op == Op::kNegate ? 1
                                                                                  : 2;
     if (expr.of.size() != operands) {
@@ -358,12 +378,24 @@ class Checker {
       case Op::kText:
       case Op::kKey:
         return ExprType::kText;
+      case Op::kWindowStart:
+      case Op::kWindowEnd:
+        if (!rule_->window.closes()) {
+          return fail(ExprText(expr) +
+                      " is known when a window closes; the window needs "
+                      "'answer: closed'");
+        }
+        if (!with_state) return fail("looks at one event alone, not at " + ExprText(expr));
+        return ExprType::kWhole;
       case Op::kField: {
         const std::optional<std::size_t> field = FindField(rule_->input, expr.name);
         if (!field) {
           return fail(std::string(kRuleInputs[static_cast<unsigned>(rule_->input)]) +
                       " has no field " + Quoted(expr.name) +
                       DidYouMean(expr.name, FieldPaths(rule_->input)));
+        }
+        if (with_state && rule_->window.closes()) {
+          return fail(std::string(kNoEvent) + ": " + expr.name);
         }
         return TypeOfField(FieldsOf(rule_->input)[*field].type);
       }
@@ -421,6 +453,10 @@ class Checker {
     const std::vector<std::string> paths = FieldPaths(rule_->input);
     names.insert(names.end(), paths.begin(), paths.end());
     names.emplace_back("key");
+    if (rule_->window.closes()) {
+      names.emplace_back(kWindowStartWord);
+      names.emplace_back(kWindowEndWord);
+    }
     // The last part of a path is what people forget the rest of.
     for (const std::string& path : paths) {
       if (path.ends_with("." + name)) return "; did you mean '" + path + "'?";
@@ -557,6 +593,9 @@ ExprType TypeOf(const Rule& rule, const Expr& expr) {
     case Op::kText:
     case Op::kKey:
       return ExprType::kText;
+    case Op::kWindowStart:
+    case Op::kWindowEnd:
+      return ExprType::kWhole;
     case Op::kField:
       return TypeOfField(FieldsOf(rule.input)[*FindField(rule.input, expr.name)].type);
     case Op::kState:
@@ -595,6 +634,10 @@ std::string ExprText(const Expr& expr) {
       return expr.name;
     case Op::kKey:
       return "key";
+    case Op::kWindowStart:
+      return std::string(kWindowStartWord);
+    case Op::kWindowEnd:
+      return std::string(kWindowEndWord);
     default:
       break;
   }
@@ -630,7 +673,8 @@ std::string RuleSetText(const RuleSet& rules) {
     } else if (window.form != RuleWindow::Form::kAll) {
       line("window", std::string("{") + kWindowNames[static_cast<unsigned>(window.form)] + ": " +
                          FormatDuration(window.size_ns) +
-                         ", lateness: " + FormatDuration(window.lateness_ns) + "}");
+                         ", lateness: " + FormatDuration(window.lateness_ns) +
+                         (window.closes() ? ", answer: closed}" : "}"));
     }
     if (!rule.state.empty()) text += "    state:\n";
     for (const StateValue& value : rule.state) {

@@ -36,6 +36,8 @@ std::optional<std::size_t> FindField(Kind input, std::string_view path);
 inline constexpr const char* kRuleInputs[kKinds] = {"player-events", "purchase-events",
                                                     "server-metrics"};
 inline constexpr std::string_view kTimeField = "event_timestamp";
+inline constexpr std::string_view kWindowStartWord = "window_start";
+inline constexpr std::string_view kWindowEndWord = "window_end";
 
 // --- Expressions ---
 
@@ -46,6 +48,8 @@ struct Expr {
     kField,   // `name` is its path
     kState,   // `name` is its name
     kKey,
+    kWindowStart,  // milliseconds since 1970, of a window that closes
+    kWindowEnd,
     kNegate,
     kNot,
     kAdd,
@@ -74,6 +78,8 @@ inline Expr TextExpr(std::string text) { return {Expr::Op::kText, 0, std::move(t
 inline Expr FieldExpr(std::string path) { return {Expr::Op::kField, 0, std::move(path), {}, 0}; }
 inline Expr StateExpr(std::string name) { return {Expr::Op::kState, 0, std::move(name), {}, 0}; }
 inline Expr KeyExpr() { return {}; }
+inline Expr WindowStartExpr() { return {Expr::Op::kWindowStart, 0, "", {}, 0}; }
+inline Expr WindowEndExpr() { return {Expr::Op::kWindowEnd, 0, "", {}, 0}; }
 inline Expr UnaryExpr(Expr::Op op, Expr a) { return {op, 0, "", {std::move(a)}, 0}; }
 inline Expr BinaryExpr(Expr::Op op, Expr a, Expr b) {
   return {op, 0, "", {std::move(a), std::move(b)}, 0};
@@ -101,14 +107,18 @@ struct StateValue {
 
 struct RuleWindow {
   enum class Form : std::uint8_t { kAll, kTumbling, kSliding, kSession, kLast };
+  enum class Answer : std::uint8_t { kEach, kClosed };  // after each event, or once at its end
   Form form = Form::kAll;
+  Answer answer = Answer::kEach;
   std::int64_t size_ns = 0;  // of kSession: the gap
   std::int64_t events = 0;   // kLast
   std::int64_t lateness_ns = 0;
 
   [[nodiscard]] bool of_time() const { return form != Form::kAll && form != Form::kLast; }
+  [[nodiscard]] bool closes() const { return answer == Answer::kClosed; }
   bool operator==(const RuleWindow&) const = default;
 };
+inline constexpr const char* kAnswerNames[2] = {"each", "closed"};
 inline constexpr const char* kWindowNames[5] = {"all", "tumbling", "sliding", "session", "last"};
 
 // A field of an output record: a value, or an object of further fields.

@@ -23,10 +23,13 @@ using testing::RandomRules;
 // What the cases had in them: a generator that never makes a late event would prove little.
 struct Coverage {
   std::array<std::uint64_t, 5> windows{};
+  std::array<std::uint64_t, 5> closing{};  // of them, those that answer when they close
   std::array<std::uint64_t, kAggregateForms> aggregates{};
   std::map<RuleStep::Answer, std::uint64_t> answers;
   std::uint64_t outputs = 0;
   std::uint64_t second_choices = 0;
+  std::uint64_t open = 0;
+  std::uint64_t waiting = 0;
 };
 
 std::uint64_t Cases(std::uint64_t otherwise) {
@@ -61,14 +64,18 @@ void CheckOne(std::uint64_t seed, Coverage* coverage) {
 
   for (const Rule& rule : made.rules) {
     ++coverage->windows[static_cast<unsigned>(rule.window.form)];
+    if (rule.window.closes()) ++coverage->closing[static_cast<unsigned>(rule.window.form)];
     for (const StateValue& value : rule.state) {
       ++coverage->aggregates[static_cast<unsigned>(value.aggregate)];
     }
   }
   for (const RuleStep& step : steps) ++coverage->answers[step.answer];
   coverage->outputs += naive.size();
-  for (const NaiveOutput& output : naive)
+  for (const NaiveOutput& output : naive) {
     coverage->second_choices += output.alternative > 0 ? 1 : 0;
+    coverage->open += output.open ? 1 : 0;
+    coverage->waiting += !output.open && output.wait_ns > 0 ? 1 : 0;
+  }
 }
 
 TEST_CASE("Both evaluators say the same of random rules over random streams") {
@@ -77,15 +84,20 @@ TEST_CASE("Both evaluators say the same of random rules over random streams") {
   for (std::uint64_t seed = 1; seed <= cases; ++seed) CheckOne(seed, &coverage);
   MESSAGE(cases << " cases, " << coverage.outputs << " outputs, "
                 << coverage.answers[RuleStep::Answer::kLate] << " late events, "
-                << coverage.answers[RuleStep::Answer::kCoolDown] << " held back by a cool-down");
+                << coverage.answers[RuleStep::Answer::kCoolDown] << " held back by a cool-down, "
+                << coverage.waiting << " windows that closed, " << coverage.open << " left open");
   if (cases < 1'000) return;
   for (const std::uint64_t count : coverage.windows) CHECK(count > cases / 10);
   for (const std::uint64_t count : coverage.aggregates) CHECK(count > cases / 10);
   for (const auto answer :
        {RuleStep::Answer::kNotValid, RuleStep::Answer::kLate, RuleStep::Answer::kNothing,
-        RuleStep::Answer::kCoolDown, RuleStep::Answer::kOutput}) {
+        RuleStep::Answer::kCoolDown, RuleStep::Answer::kOutput, RuleStep::Answer::kCounted}) {
     CHECK(coverage.answers[answer] > cases / 4);
   }
+  CHECK(coverage.closing[static_cast<unsigned>(RuleWindow::Form::kTumbling)] > cases / 10);
+  CHECK(coverage.closing[static_cast<unsigned>(RuleWindow::Form::kSession)] > cases / 10);
+  CHECK(coverage.waiting > cases / 4);
+  CHECK(coverage.open > cases / 4);
   CHECK(coverage.outputs > cases);
   CHECK(coverage.second_choices > cases / 10);
 }
@@ -101,6 +113,17 @@ TEST_CASE("Both evaluators say the same over long streams") {
     const std::vector<NaiveOutput> incremental = IncrementalOutputs(rules, stream);
     CAPTURE(RuleSetText(rules));
     REQUIRE(incremental == naive);
+  }
+}
+
+TEST_CASE("Both evaluators say the same over streams in disorder") {
+  for (std::uint64_t seed = 1; seed <= Cases(4'000); ++seed) {
+    CAPTURE(seed);
+    RandomRules random(seed * 1'000'033);
+    const RuleSet rules = random.Rules();
+    const std::vector<RecordedEvent> stream = random.Jumble(60, rules.rules.front().input);
+    CAPTURE(RuleSetText(rules));
+    REQUIRE(IncrementalOutputs(rules, stream) == NaiveOutputs(rules, stream));
   }
 }
 

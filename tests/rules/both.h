@@ -11,6 +11,13 @@
 
 namespace playload::testing {
 
+// `event`: with which one it comes. What is put out while events come is of no open window.
+inline NaiveOutput InOneForm(const RuleOutput& output, std::size_t event) {
+  return {event,          output.rule,  output.alternative,
+          output.key,     output.value, static_cast<std::size_t>(output.cause),
+          output.wait_ns, output.open};
+}
+
 // What the incremental evaluator makes of a recorded stream. With `steps`: of every event and rule.
 inline std::vector<NaiveOutput> IncrementalOutputs(const RuleSet& rules,
                                                    const std::vector<RecordedEvent>& stream,
@@ -23,20 +30,26 @@ inline std::vector<NaiveOutput> IncrementalOutputs(const RuleSet& rules,
   for (std::size_t i = 0; i < stream.size(); ++i) {
     const Kind kind = stream[i].kind;
     EventFacts facts;
+    facts.id = i;
     if (!events.Read(kind, stream[i].line, compiled.needs(kind), compiled.needs_time(kind),
                      &facts)) {
       continue;
     }
     for (const RuleOutput& output : evaluator.Process(facts, events, steps)) {
-      outputs.push_back({i, output.rule, output.alternative, output.key, output.value});
+      outputs.push_back(InOneForm(output, i));
     }
+  }
+  for (const RuleOutput& output : evaluator.Finish()) {
+    outputs.push_back(InOneForm(output, stream.size()));
   }
   return outputs;
 }
 
 inline std::string Text(const NaiveOutput& output) {
   return "event " + std::to_string(output.event) + ", rule " + std::to_string(output.rule) + ", " +
-         std::to_string(output.alternative) + ": " + output.key + " " + output.value;
+         std::to_string(output.alternative) + ": " + output.key + " " + output.value + ", cause " +
+         std::to_string(output.cause) + ", wait " + std::to_string(output.wait_ns) +
+         (output.open ? ", open" : "");
 }
 
 }  // namespace playload::testing

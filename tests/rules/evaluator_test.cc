@@ -99,6 +99,51 @@ rules:
   }
 }
 
+TEST_CASE("The worked example of docs/rules.md: a window that answers when it closes") {
+  const RuleSet rules = Parse(R"(rule_set: small
+rules:
+  - rule: sums
+    input: purchase-events
+    key: user_data.user_id
+    window: {tumbling: 10s, lateness: 2s, answer: closed}
+    state: {n: count, total: sum parameters.amount}
+    when: n >= 2
+    output: sums
+    record: {user: key, from: window_start, n: n, total: total}
+)");
+  const std::vector<RecordedEvent> stream = {PurchaseAt(3, "1"),
+                                             PurchaseAt(9, "2", "purchase", "2"),
+                                             PurchaseAt(11, "4"),
+                                             PurchaseAt(8, "8"),
+                                             PurchaseAt(12, "16", "purchase", "2"),
+                                             PurchaseAt(9.9, "32"),
+                                             PurchaseAt(19, "64", "purchase", "2")};
+  CHECK(Outputs(rules, stream) ==
+        Texts{R"(5:{"user":"player_1","from":1767225600000,"n":2,"total":9})",
+              R"(8:{"user":"player_2","from":1767225610000,"n":2,"total":80})"});
+  std::vector<RuleStep> steps;
+  const std::vector<NaiveOutput> outputs = IncrementalOutputs(rules, stream, &steps);
+  REQUIRE(outputs.size() == 2);
+  CHECK(outputs[0].cause + 1 == 4);
+  CHECK(outputs[0].wait_ns == 4'000'000'000);
+  CHECK_FALSE(outputs[0].open);
+  CHECK(outputs[1].cause + 1 == 7);
+  CHECK(outputs[1].wait_ns == 3'000'000'000);
+  CHECK(outputs[1].open);
+  REQUIRE(steps.size() == 7);
+  const std::vector<int> ends = {10, 10, 20, 10, 20, 0, 20};
+  const std::vector<Texts> after = {{"1", "1"},  {"1", "2"}, {"1", "4"}, {"2", "9"},
+                                    {"1", "16"}, {},         {"2", "80"}};
+  for (std::size_t i = 0; i < steps.size(); ++i) {
+    CAPTURE(i);
+    CHECK(steps[i].after == after[i]);
+    CHECK(steps[i].answer == (i == 5 ? RuleStep::Answer::kLate : RuleStep::Answer::kCounted));
+    if (i != 5) {
+      CHECK(steps[i].window_end_ns == (1'767'225'600 + std::int64_t{ends[i]}) * 1'000'000'000);
+    }
+  }
+}
+
 TEST_CASE("The worked example of the contract") {
   struct Row {
     const char* user;
@@ -230,6 +275,100 @@ TEST_CASE("Tumbling, session, last: at their edges") {
   CHECK(counts(rules("{last: 2}"), {5, 1, 3}) == "1=1 2=2 3=2");
 }
 
+// "2=3@4": with the second event, or "end", an answer: how many events, and which of them is its
+// cause.
+TEST_CASE("Windows that answer when they close: at their edges") {
+  const auto answers = [](const std::string& window, const std::vector<RecordedEvent>& stream) {
+    const RuleSet rules = Parse(
+        "rule_set: edges\nrules:\n  - rule: n\n    input: purchase-events\n"
+        "    key: user_data.user_id\n    state: {n: count}\n    window: " +
+        window + "\n    output: n\n    record: {n: n, s: window_start, e: window_end}\n");
+    Outputs(rules, stream);
+    std::string text;
+    for (const NaiveOutput& output : IncrementalOutputs(rules, stream)) {
+      CHECK(output.open == (output.event == stream.size()));
+      text += (text.empty() ? "" : " ") + (output.open ? "end" : std::to_string(output.event + 1)) +
+              "=" + output.value.substr(5, output.value.find(',') - 5) + "@" +
+              std::to_string(output.cause + 1);
+    }
+    return text;
+  };
+  const auto times = [](const std::vector<double>& seconds) {
+    std::vector<RecordedEvent> stream;
+    for (const double time : seconds) stream.push_back(PurchaseAt(time, "1"));
+    return stream;
+  };
+  CHECK(answers("{tumbling: 10s, answer: closed}", times({0, 9.999, 10})) == "3=2@2 end=1@3");
+  // A window that is open takes whoever belongs into it, in whatever order; a closed one nobody.
+  CHECK(answers("{tumbling: 10s, answer: closed}", times({5, 3, 11, 9.999, 25})) ==
+        "3=2@2 5=1@3 end=1@5");
+  CHECK(answers("{tumbling: 10s, lateness: 5s, answer: closed}",
+                times({5, 14.999, 9, 15, 9, 30})) == "4=2@3 6=2@4 end=1@6");
+  // Exactly GAP apart is one session, also with one of another user in between at that instant.
+  CHECK(answers("{session: 10s, answer: closed}", times({0, 10, 20.001})) == "3=2@2 end=1@3");
+  CHECK(answers("{session: 10s, answer: closed}",
+                {PurchaseAt(0, "1"), PurchaseAt(10, "1", "purchase", "2"), PurchaseAt(10, "1"),
+                 PurchaseAt(20.001, "1", "purchase", "2")}) == "4=2@3 4=1@2 end=1@4");
+  // Two open sessions grow together, and then have the turn of the one that began first.
+  CHECK(answers("{session: 10s, lateness: 10s, answer: closed}", times({0, 15, 8, 35.001})) ==
+        "4=3@3 end=1@4");
+  // An event that alone would be too late, but that an open session reaches.
+  CHECK(answers("{session: 10s, answer: closed}", times({20, 10, 31})) == "3=2@2 end=1@3");
+  CHECK(answers("{session: 10s, answer: closed}", times({20, 9.999, 31})) == "3=1@1 end=1@3");
+  // Those that are due at the same instant: who began first is first, whatever the key.
+  CHECK(answers("{tumbling: 10s, answer: closed}",
+                {PurchaseAt(12, "1", "purchase", "2"), PurchaseAt(11, "1"),
+                 PurchaseAt(10, "1", "purchase", "3"), PurchaseAt(19, "1"), PurchaseAt(40, "1")}) ==
+        "5=1@1 5=2@4 5=1@3 end=1@5");
+}
+
+TEST_CASE("Sessions that grow together have their events in order of arrival") {
+  const RuleSet rules = Parse(R"(rule_set: together
+rules:
+  - rule: together
+    input: purchase-events
+    key: user_data.user_id
+    window: {session: 10s, lateness: 1m, answer: closed}
+    state:
+      refunded: last parameters.currency where parameters.transaction_type == "refund"
+      total: sum parameters.amount
+    output: a
+    record: {refunded: refunded, total: total}
+)");
+  CHECK(Outputs(rules, {PurchaseAt(15, "0.1", "refund", "1", "USD"),
+                        PurchaseAt(0, "0.7", "refund", "1", "EUR"), PurchaseAt(16, "1e16"),
+                        PurchaseAt(1, "0.2", "refund", "1", "JPY"), PurchaseAt(17, "-1e16"),
+                        PurchaseAt(8, "1")}) == Texts{R"(7:{"refunded":"JPY","total":1})"});
+}
+
+// Their bounds are those of the clock, to the millisecond.
+TEST_CASE("window_start and window_end") {
+  const RuleSet rules = Parse(R"(rule_set: bounds
+rules:
+  - rule: clock
+    input: purchase-events
+    key: user_data.user_id
+    window: {tumbling: 1m, answer: closed}
+    output: a
+    record: {s: window_start, e: window_end}
+  - rule: session
+    input: purchase-events
+    key: user_data.user_id
+    window: {session: 10s, answer: closed}
+    state: {shop: last parameters.currency}
+    output: b
+    output_key: shop
+    record: {s: window_start, e: window_end, d: window_end - window_start}
+)");
+  const std::vector<RecordedEvent> stream = {
+      PurchaseAt(61.5, "1"), PurchaseAt(65.25, "1", "purchase", "1", "EUR"), PurchaseAt(180, "1")};
+  CHECK(Outputs(rules, stream) == Texts{R"(3:{"s":1767225660000,"e":1767225720000})",
+                                        R"(3:{"s":1767225661500,"e":1767225675250,"d":13750})",
+                                        R"(4:{"s":1767225780000,"e":1767225840000})",
+                                        R"(4:{"s":1767225780000,"e":1767225790000,"d":10000})"});
+  CHECK(IncrementalOutputs(rules, stream)[1].key == "EUR");
+}
+
 TEST_CASE("The built-in examples catch what they are about, and not its near misses") {
   const auto outputs = [](const std::string& name, const std::vector<RecordedEvent>& stream) {
     return Outputs(BuiltIn(name), stream);
@@ -282,6 +421,12 @@ TEST_CASE("The built-in examples catch what they are about, and not its near mis
   };
   CHECK(outputs("level-spike", levels(30, 12)) ==
         Texts{R"(12:{"user_id":"player_1","completed":11,"maps":1,"level":"level_02"})"});
+  CHECK(outputs("spend-per-minute",
+                {PurchaseAt(1, "5"), PurchaseAt(2, "5", "refund", "2"), PurchaseAt(59, "2.5"),
+                 PurchaseAt(64, "1"), PurchaseAt(58, "1"), PurchaseAt(65, "1", "purchase", "2")}) ==
+        Texts{R"(6:{"user_id":"player_1","minute":1767225600000,"purchases":3,"spent":8.5})",
+              R"(7:{"user_id":"player_1","minute":1767225660000,"purchases":1,"spent":1})",
+              R"(7:{"user_id":"player_2","minute":1767225660000,"purchases":1,"spent":1})"});
   CHECK(outputs("level-spike", levels(30, 11)).empty());
   CHECK(outputs("level-spike", levels(55, 15)).empty());  // ten in the second minute
 }

@@ -160,6 +160,64 @@ TEST_CASE("What is wrong is said in one line with its place and the nearest name
   }
 }
 
+constexpr const char* kClosing = R"(rule_set: mine
+rules:
+  - rule: first
+    input: purchase-events
+    key: user_data.user_id
+    window: {session: 10m, answer: closed}
+    state: {n: count where parameters.amount > 5, shop: last parameters.currency}
+    output: my-alerts
+    output_key: shop
+    when: n > 5 and window_end - window_start > 1000
+    record: {user: key, start: window_start}
+)";
+
+TEST_CASE("A window that answers when it closes has bounds, and no event") {
+  const Result<RuleSet> read = ParseRuleSet("mine.yaml", kClosing);
+  REQUIRE_MESSAGE(read.has_value(), read.error().message());
+  CHECK(read->rules[0].window.closes());
+  const Result<RuleSet> again = ParseRuleSet("again", RuleSetText(*read));
+  REQUIRE_MESSAGE(again.has_value(), again.error().message());
+  CHECK(*again == *read);
+  const auto message = [](const std::string& was, const std::string& is) {
+    std::string text = kClosing;
+    text.replace(text.find(was), was.size(), is);
+    const Result<RuleSet> wrong = ParseRuleSet("mine.yaml", text);
+    CAPTURE(text);
+    REQUIRE_FALSE(wrong.has_value());
+    return wrong.error().message();
+  };
+  const std::string rule = "rule 'first': ";
+  CHECK(message("session: 10m", "sliding: 10m") ==
+        "mine.yaml:3: " + rule +
+            "window: a tumbling one and a session close, and no other; leave out 'answer: closed'");
+  CHECK(message("session: 10m", "last: 5").find("a tumbling one and a session") !=
+        std::string::npos);
+  CHECK(message("answer: closed", "answer: close") ==
+        "mine.yaml:6: " + rule + "window: unknown answer 'close'; did you mean 'closed'?");
+  CHECK(message("answer: closed", "answer: each") ==
+        "mine.yaml:10: " + rule +
+            "when: window_end is known when a window closes; the window needs 'answer: closed'");
+  CHECK(message("    output:", "    cool_down: 5m\n    output:").find("cool_down") !=
+        std::string::npos);
+  const std::string no_event =
+      "a window that answers when it closes has no event; take 'last FIELD' as state";
+  CHECK(message("record: {user: key, start: window_start}", "record: event") ==
+        "mine.yaml:11: " + rule + "record: " + no_event);
+  CHECK(message("user: key", "user: parameters.amount") ==
+        "mine.yaml:11: " + rule + "record: user: " + no_event + ": parameters.amount");
+  CHECK(message("output_key: shop", "output_key: parameters.currency") ==
+        "mine.yaml:9: " + rule + "output_key: " + no_event + ": parameters.currency");
+  CHECK(message("amount > 5", "amount > window_start") ==
+        "mine.yaml:7: " + rule + "state 'n': where: looks at one event alone, not at window_start");
+  CHECK(message("n: count", "window_end: count").find("has a meaning already") !=
+        std::string::npos);
+  CHECK(
+      message("n > 5 and window_end", "n > 5 and window_ende").find("did you mean 'window_end'?") !=
+      std::string::npos);
+}
+
 TEST_CASE("Two rules of one name, no rules, unknown built-ins") {
   std::string twice = kGood;
   twice += twice.substr(twice.find("  - rule:"));
@@ -183,7 +241,7 @@ TEST_CASE("Two rules of one name, no rules, unknown built-ins") {
 // and read again; never anything else.
 TEST_CASE("Broken files are refused or are rule sets") {
   std::mt19937 random(3);
-  std::vector<std::string> texts = {kGood};
+  std::vector<std::string> texts = {kGood, kClosing};
   for (const std::string& name : BuiltInRuleSets()) texts.push_back(LoadRuleSet(name)->text);
   int good = 0;
   int bad = 0;

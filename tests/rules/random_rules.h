@@ -43,6 +43,14 @@ class RandomRules {
     return stream;
   }
 
+  // Events of one kind and few keys, half of them far behind: sessions that grow together.
+  std::vector<RecordedEvent> Jumble(unsigned events, Kind kind) {
+    jumbled_ = true;
+    std::vector<RecordedEvent> stream;
+    while (stream.size() < events) stream.push_back({kind, Line(kind)});
+    return stream;
+  }
+
  private:
   unsigned Below(unsigned n) { return static_cast<unsigned>(random_() % n); }
   bool OneIn(unsigned n) { return Below(n) == 0; }
@@ -64,7 +72,7 @@ class RandomRules {
     const unsigned values = Below(5);
     for (unsigned i = 0; i < values; ++i) rule.state.push_back(State(rule, i));
     rule.window = Window();
-    if (OneIn(3)) rule.cool_down_ns = Seconds();
+    if (!rule.window.closes() && OneIn(3)) rule.cool_down_ns = Seconds();
     static constexpr const char* kTopics[] = {"alerts", "Other.topic", "a_1"};
     rule.output = Pick(kTopics);
     if (OneIn(4)) rule.output_key = Text(rule);
@@ -72,7 +80,7 @@ class RandomRules {
     for (unsigned i = 0; i < alternatives; ++i) {
       Alternative alternative;
       if (i + 1 < alternatives || !OneIn(3)) alternative.when = Condition(rule, true, 3);
-      alternative.event = OneIn(6);
+      alternative.event = !rule.window.closes() && OneIn(6);
       if (!alternative.event) alternative.record = Record(rule, 2);
       rule.alternatives.push_back(std::move(alternative));
     }
@@ -113,6 +121,9 @@ class RandomRules {
     if (window.of_time()) {
       window.size_ns = Seconds();
       if (OneIn(2)) window.lateness_ns = Seconds();
+      if (window.form != RuleWindow::Form::kSliding && OneIn(2)) {
+        window.answer = RuleWindow::Answer::kClosed;
+      }
     } else if (window.form == RuleWindow::Form::kLast) {
       window.events = 1 + Below(6);
     }
@@ -140,12 +151,17 @@ class RandomRules {
     return names;
   }
 
+  // Whether the expression is one of a window's answer.
+  static bool NoEvent(const Rule& rule, bool with_state) {
+    return with_state && rule.window.closes();
+  }
+
   Expr Text(const Rule& rule, bool with_state = true) {
     const std::vector<std::string> states = States(rule, true);
     if (with_state && !states.empty() && OneIn(3)) {
       return StateExpr(states[Below(static_cast<unsigned>(states.size()))]);
     }
-    switch (Below(3)) {
+    switch (Below(NoEvent(rule, with_state) ? 2 : 3)) {
       case 0:
         return KeyExpr();
       case 1:
@@ -160,7 +176,9 @@ class RandomRules {
     if (with_state && !states.empty() && !OneIn(3)) {
       return StateExpr(states[Below(static_cast<unsigned>(states.size()))]);
     }
-    const std::string field = Field(rule, FieldType::kNumber);
+    const bool no_event = NoEvent(rule, with_state);
+    if (no_event && OneIn(3)) return OneIn(2) ? WindowStartExpr() : WindowEndExpr();
+    const std::string field = no_event ? "" : Field(rule, FieldType::kNumber);
     if (depth > 0 && OneIn(4)) {
       static constexpr Expr::Op kOps[] = {Expr::Op::kAdd, Expr::Op::kSubtract, Expr::Op::kMultiply};
       Expr a = NumberValue(rule, with_state, depth - 1);
@@ -209,7 +227,9 @@ class RandomRules {
     if (OneIn(40)) return OneIn(2) ? "yesterday" : "2026-02-30T00:00:00Z";
     now_ms_ += OneIn(3) ? 0 : static_cast<std::int64_t>(Below(4)) * 1'000;
     std::int64_t ms = now_ms_;
-    if (OneIn(5)) ms -= static_cast<std::int64_t>(Below(16)) * 1'000;  // out of order
+    if (OneIn(jumbled_ ? 2 : 5)) {  // out of order
+      ms -= static_cast<std::int64_t>(Below(jumbled_ ? 30 : 16)) * 1'000;
+    }
     if (OneIn(8)) ms += Below(1'000);
     std::string text = FormatInstant(ms * 1'000'000);
     if (OneIn(10)) text.pop_back();  // without its zone
@@ -283,6 +303,7 @@ class RandomRules {
   }
 
   std::mt19937_64 random_;
+  bool jumbled_ = false;
   std::int64_t now_ms_ = 1'767'225'600'000;  // 2026-01-01T00:00:00Z
 };
 

@@ -1,0 +1,109 @@
+// ClosingWindows: the windows of a rule that answers when they close (docs/rules.md, "Windows that
+// answer when they close"), whatever their key, in the order in which they are due; private to the
+// incremental evaluator.
+//
+// Use, for each event: Advance(its time); while (CloseDue(&closed)) answer; Add(the event).
+//
+// State is kept as a row of each open window while events of a session come in order; sessions with
+// lateness may grow together, and keep their events. Closing costs the logarithm of how many are
+// open. Memory: docs/rules.md, "Two evaluators".
+//
+// Words: as in keyed_state.h. Threads: one owner. Units: nanoseconds.
+
+#pragma once
+
+#include <cstdint>
+#include <limits>
+#include <queue>
+#include <vector>
+
+#include "generator/oracle/number_map.h"
+#include "generator/rules/keyed_state.h"
+#include "generator/rules/row_math.h"
+
+namespace playload {
+
+class ClosingWindows {
+ public:
+  struct Closed {
+    std::uint64_t key = 0;
+    std::int64_t start_ns = 0;
+    std::int64_t end_ns = 0;
+    std::uint64_t cause = 0;         // id of the event that arrived last
+    std::int64_t cause_time_ns = 0;  // and its time
+    StateWords state{};              // over all of its events
+  };
+  // Where an event went.
+  struct Place {
+    bool late = false;  // and dropped; nothing else is meant then
+    std::int64_t end_ns = 0;
+  };
+
+  ClosingWindows(std::vector<KeyedState::Value> values, const RuleWindow& window);
+
+  // Takes the time of an event into the stream's.
+  void Advance(std::int64_t time_ns) { stream_ns_ = std::max(stream_ns_, time_ns); }
+  // The next window that is to close by now; false: none.
+  bool CloseDue(Closed* closed) { return CloseFirst(stream_ns_, closed); }
+  // The next window whatever its time: at the end of the stream.
+  bool CloseAny(Closed* closed) { return CloseFirst(kForever, closed); }
+
+  // Adds an event, after Advance() and all of CloseDue(). `in` as of KeyedState::Add(). With
+  // `before` and `now`: the state of its window without the event, and with it.
+  Place Add(std::uint64_t key, std::int64_t time_ns, std::uint64_t id, const StateWords& in,
+            StateWords* before, StateWords* now);
+
+ private:
+  static constexpr std::int64_t kForever = std::numeric_limits<std::int64_t>::max();
+  static constexpr std::uint64_t kNobody = ~std::uint64_t{0};
+
+  struct Window {
+    std::uint64_t key = 0;
+    std::int64_t start_ns = 0;
+    std::int64_t end_ns = 0;
+    std::uint64_t began = kNobody;  // the arrival of its first event; nobody's: free
+    std::uint64_t cause = 0;
+    std::int64_t cause_time_ns = 0;
+    std::uint32_t next = 0;  // of the same key: index + 1
+  };
+  // A window is due no earlier than its entry says: sessions grow meanwhile.
+  struct Due {
+    std::int64_t at_ns;
+    std::uint64_t began;
+    std::uint32_t window;
+    bool operator>(const Due& other) const {
+      return at_ns != other.at_ns ? at_ns > other.at_ns : began > other.began;
+    }
+  };
+
+  // The first instant of the stream at which it is closed.
+  [[nodiscard]] std::int64_t DueAt(const Window& window) const {
+    return window.end_ns + window_.lateness_ns + (session_ ? 1 : 0);
+  }
+  bool CloseFirst(std::int64_t by_ns, Closed* closed);
+  // The window that an event at this time goes into, grown together for it; index + 1, 0: none.
+  std::uint32_t Find(std::uint64_t key, std::int64_t time_ns);
+  std::uint32_t Open(std::uint64_t key, std::int64_t start_ns, std::int64_t end_ns);
+  void Merge(std::uint32_t into, std::uint32_t from);
+  void Free(std::uint32_t window);
+  void Read(std::uint32_t window, StateWords* out);
+  [[nodiscard]] std::uint64_t* RowOf(std::uint32_t window) {
+    return rows_.data() + window * math_.size();
+  }
+
+  row_math::RowMath math_;
+  const RuleWindow window_;
+  const bool session_;
+  const bool keeps_events_;
+  std::int64_t stream_ns_ = KeyedState::kNever;
+  std::uint64_t arrivals_ = 0;
+  NumberMap<std::uint32_t> first_of_;  // by key: index + 1 of its first window, 0: none is open
+  std::vector<Window> windows_;
+  std::vector<std::uint32_t> free_;
+  std::vector<std::uint64_t> rows_;  // by window; of no meaning where events are kept
+  std::vector<std::vector<std::uint64_t>> events_;  // by window: each its arrival, and its values
+  std::priority_queue<Due, std::vector<Due>, std::greater<>> due_;
+  std::vector<std::uint64_t> merged_;  // reused
+};
+
+}  // namespace playload
