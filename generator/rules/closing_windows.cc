@@ -15,17 +15,27 @@ bool ClosingWindows::CloseFirst(std::int64_t by_ns, Closed* closed) {
   while (!due_.empty() && due_.top().at_ns <= by_ns) {
     Due due = due_.top();
     due_.pop();
-    const Window& window = windows_[due.window];
+    Window& window = windows_[due.window];
     if (window.began != due.began) continue;  // it is a part of another one
     if (DueAt(window) != due.at_ns) {
       due.at_ns = DueAt(window);
       due_.push(due);
       continue;
     }
+    if (window.answered) {
+      Free(due.window);
+      continue;
+    }
     *closed = {window.key,   window.start_ns,      window.end_ns,
                window.cause, window.cause_time_ns, StateWords{}};
     Read(due.window, &closed->state);
-    Free(due.window);
+    if (session_ && window_.edge_ns > 0) {
+      window.answered = true;
+      due.at_ns = DueAt(window);
+      due_.push(due);
+    } else {
+      Free(due.window);
+    }
     return true;
   }
   return false;
@@ -35,13 +45,13 @@ ClosingWindows::Place ClosingWindows::Add(std::uint64_t key, std::int64_t time_n
                                           const StateWords& in, StateWords* before,
                                           StateWords* now) {
   const std::uint64_t arrival = arrivals_++;
+  const bool at_edge = IsAtEdge(key, time_ns);
   std::uint32_t found = Find(key, time_ns);
   if (found == 0) {
-    const std::int64_t start = session_ ? time_ns : time_ns - time_ns % window_.size_ns;
     Window alone;
-    alone.end_ns = start + window_.size_ns;
-    if (DueAt(alone) <= stream_ns_) return {true, 0};
-    found = Open(key, start, alone.end_ns);
+    alone.end_ns = StartOf(time_ns) + window_.size_ns;
+    if (DueAt(alone) <= stream_ns_) return {{true, at_edge}, 0};
+    found = Open(key, StartOf(time_ns), alone.end_ns);
     windows_[found - 1].began = arrival;
     due_.push({DueAt(windows_[found - 1]), arrival, found - 1});
   }
@@ -61,7 +71,19 @@ ClosingWindows::Place ClosingWindows::Add(std::uint64_t key, std::int64_t time_n
     math_.Add(in, RowOf(found - 1));
   }
   if (now != nullptr) Read(found - 1, now);
-  return {false, window.end_ns};
+  return {{false, at_edge}, window.end_ns};
+}
+
+bool ClosingWindows::IsAtEdge(std::uint64_t key, std::int64_t time_ns) {
+  if (time_ns == stream_ns_) return false;  // in order
+  if (!session_) return IsNearEdge(StartOf(time_ns) + window_.size_ns);
+  bool reaches = false;
+  for (std::uint32_t at = first_of_[key]; at != 0; at = windows_[at - 1].next) {
+    if (!Reaches(windows_[at - 1], time_ns)) continue;
+    if (IsNearEdge(windows_[at - 1].end_ns)) return true;
+    reaches = true;
+  }
+  return !reaches && IsNearEdge(time_ns + window_.size_ns);
 }
 
 std::uint32_t ClosingWindows::Find(std::uint64_t key, std::int64_t time_ns) {
@@ -69,9 +91,7 @@ std::uint32_t ClosingWindows::Find(std::uint64_t key, std::int64_t time_ns) {
   for (std::uint32_t at = first_of_[key]; at != 0;) {
     const Window& window = windows_[at - 1];
     const std::uint32_t next = window.next;
-    const bool in = session_
-                        ? time_ns >= window.start_ns - window_.size_ns && time_ns <= window.end_ns
-                        : time_ns >= window.start_ns && time_ns < window.end_ns;
+    const bool in = !window.answered && Reaches(window, time_ns);
     if (in && !session_) return at;
     if (in && found == 0) {
       found = at;
@@ -100,6 +120,7 @@ std::uint32_t ClosingWindows::Open(std::uint64_t key, std::int64_t start_ns, std
   window.start_ns = start_ns;
   window.end_ns = end_ns;
   window.next = first;
+  window.answered = false;
   first = at + 1;
   math_.Begin(RowOf(at));
   return at + 1;

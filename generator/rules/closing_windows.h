@@ -12,7 +12,10 @@
 
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
+#include <cstdlib>
+#include <functional>
 #include <limits>
 #include <queue>
 #include <vector>
@@ -35,8 +38,8 @@ class ClosingWindows {
   };
   // Where an event went.
   struct Place {
-    bool late = false;  // and dropped; nothing else is meant then
-    std::int64_t end_ns = 0;
+    Fate fate;
+    std::int64_t end_ns = 0;  // of its window, unless it is late
   };
 
   ClosingWindows(std::vector<KeyedState::Value> values, const RuleWindow& window);
@@ -65,8 +68,9 @@ class ClosingWindows {
     std::uint64_t cause = 0;
     std::int64_t cause_time_ns = 0;
     std::uint32_t next = 0;  // of the same key: index + 1
+    bool answered = false;   // and still here: an event near the edge would go into it
   };
-  // A window is due no earlier than its entry says: sessions grow meanwhile.
+  // A window is due no earlier than its entry says: sessions grow meanwhile, and stay for the edge.
   struct Due {
     std::int64_t at_ns;
     std::uint64_t began;
@@ -76,9 +80,23 @@ class ClosingWindows {
     }
   };
 
-  // The first instant of the stream at which it is closed.
+  // The first instant of the stream at which it is closed, and then that at which it can go.
   [[nodiscard]] std::int64_t DueAt(const Window& window) const {
-    return window.end_ns + window_.lateness_ns + (session_ ? 1 : 0);
+    return window.end_ns + window_.lateness_ns + (session_ ? 1 : 0) +
+           (window.answered ? window_.edge_ns : 0);
+  }
+  [[nodiscard]] bool IsNearEdge(std::int64_t end_ns) const {
+    return std::abs(end_ns + window_.lateness_ns - stream_ns_) <= window_.edge_ns;
+  }
+  // Whether the time is in the window, or near enough to make a session longer.
+  [[nodiscard]] bool Reaches(const Window& window, std::int64_t time_ns) const {
+    return session_ ? time_ns >= window.start_ns - window_.size_ns && time_ns <= window.end_ns
+                    : time_ns >= window.start_ns && time_ns < window.end_ns;
+  }
+  // REQUIRES: the event is not among them yet.
+  [[nodiscard]] bool IsAtEdge(std::uint64_t key, std::int64_t time_ns);
+  [[nodiscard]] std::int64_t StartOf(std::int64_t time_ns) const {
+    return session_ ? time_ns : time_ns - time_ns % window_.size_ns;
   }
   bool CloseFirst(std::int64_t by_ns, Closed* closed);
   // The window that an event at this time goes into, grown together for it; index + 1, 0: none.

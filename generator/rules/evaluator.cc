@@ -147,20 +147,22 @@ struct Evaluator::OneState {
     }
   }
 
-  // Counts an event into its window. REQUIRES: those that it closes have answered.
-  void Count(const EventFacts& facts, RuleStep* step) {
+  // Counts an event into its window; whether it is at the edge of being late. REQUIRES: those that
+  // it closes have answered.
+  bool Count(const EventFacts& facts, RuleStep* step) {
     const std::uint64_t key = facts.values[compiled.key];
     StateWords before{};
     StateWords after{};
     const ClosingWindows::Place place =
         closing->Add(key, facts.time_ns, facts.id, TakenOf(facts, key),
                      step != nullptr ? &before : nullptr, step != nullptr ? &after : nullptr);
-    if (step == nullptr) return;
-    step->answer = place.late ? RuleStep::Answer::kLate : RuleStep::Answer::kCounted;
-    if (place.late) return;
+    if (step == nullptr) return place.fate.at_edge;
+    step->answer = place.fate.late ? RuleStep::Answer::kLate : RuleStep::Answer::kCounted;
+    if (place.fate.late) return place.fate.at_edge;
     step->window_end_ns = place.end_ns;
     Describe(before, &step->before);
     Describe(after, &step->after);
+    return place.fate.at_edge;
   }
 
   // The alternative whose record a window puts out that closes, if any.
@@ -172,8 +174,10 @@ struct Evaluator::OneState {
     return std::nullopt;
   }
 
-  // The alternative whose record is to be put out, if any. `now` has the state then.
-  std::optional<std::uint32_t> Decide(const EventFacts& facts, StateWords* now, RuleStep* step) {
+  // The alternative whose record is to be put out, if any. `now` has the state then. `at_edge`:
+  // set when the event is at the edge of being late.
+  std::optional<std::uint32_t> Decide(const EventFacts& facts, StateWords* now, RuleStep* step,
+                                      bool* at_edge) {
     const std::uint64_t key = facts.values[compiled.key];
     std::int64_t* last_output = nullptr;
     if (keyed != nullptr) {
@@ -182,8 +186,10 @@ struct Evaluator::OneState {
         return std::nullopt;
       }
       StateWords before{};
-      if (!keyed->Add(key, facts.time_ns, TakenOf(facts, key), now,
-                      step != nullptr ? &before : nullptr, &last_output)) {
+      const Fate fate = keyed->Add(key, facts.time_ns, TakenOf(facts, key), now,
+                                   step != nullptr ? &before : nullptr, &last_output);
+      *at_edge = fate.at_edge;
+      if (fate.late) {
         if (step != nullptr) step->answer = RuleStep::Answer::kLate;
         return std::nullopt;
       }
@@ -333,6 +339,7 @@ std::span<const RuleOutput> Evaluator::Finish() {
 std::span<const RuleOutput> Evaluator::Process(const EventFacts& facts, EventTexts& texts,
                                                std::vector<RuleStep>* steps) {
   made_ = 0;
+  edges_.clear();
   for (std::size_t i = 0; i < states_.size(); ++i) {
     if (rules_->rules_.rules[i].input != facts.kind) continue;
     RuleStep* step = nullptr;
@@ -347,11 +354,14 @@ std::span<const RuleOutput> Evaluator::Process(const EventFacts& facts, EventTex
       }
       states_[i]->closing->Advance(facts.time_ns);
       CloseWindows(i, false);
-      states_[i]->Count(facts, step);
+      if (states_[i]->Count(facts, step)) edges_.push_back(static_cast<std::uint32_t>(i));
       continue;
     }
     StateWords now{};
-    const std::optional<std::uint32_t> alternative = states_[i]->Decide(facts, &now, step);
+    bool at_edge = false;
+    const std::optional<std::uint32_t> alternative =
+        states_[i]->Decide(facts, &now, step, &at_edge);
+    if (at_edge) edges_.push_back(static_cast<std::uint32_t>(i));
     if (!alternative) continue;
     RuleOutput& output = NextOutput(i);
     states_[i]->Write(states_[i]->ScopeOf(facts, now), *alternative, texts, &output);

@@ -140,6 +140,9 @@ class Evaluator {
   // next call. With `steps`: appends one step for each rule of the event's kind.
   std::span<const RuleOutput> Process(const EventFacts& facts, EventTexts& texts,
                                       std::vector<RuleStep>* steps = nullptr);
+  // The rules, by index, for which the latest event is at the edge of being late (docs/rules.md,
+  // "The edge of lateness"): what they know of its key is from there on one reading of two.
+  [[nodiscard]] std::span<const std::uint32_t> edges() const { return edges_; }
   // After the last event: what the windows would answer that are open, rule by rule in the order in
   // which they are due; lives until the next call. No event may come after it.
   std::span<const RuleOutput> Finish();
@@ -154,6 +157,7 @@ class Evaluator {
   std::vector<std::unique_ptr<OneState>> states_;
   std::vector<RuleOutput> outputs_;  // the first `made_`; the others keep their room
   std::size_t made_ = 0;
+  std::vector<std::uint32_t> edges_;
 };
 
 }  // namespace playload

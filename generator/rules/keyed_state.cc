@@ -1,6 +1,7 @@
 #include "generator/rules/keyed_state.h"
 
 #include <algorithm>
+#include <cstdlib>
 #include <deque>
 #include <limits>
 #include <unordered_map>
@@ -23,6 +24,13 @@ using Value = KeyedState::Value;
 
 Word OfTime(std::int64_t time_ns) { return static_cast<Word>(time_ns); }
 
+// `latest`: the greatest time of the key so far, or kNever.
+Fate FateOf(const RuleWindow& window, std::int64_t latest, std::int64_t time_ns) {
+  if (time_ns >= latest) return {};  // in order
+  const std::int64_t from_bound = time_ns - (latest - window.lateness_ns);
+  return {from_bound < 0, std::abs(from_bound) <= window.edge_ns};
+}
+
 class RowState : public KeyedState {
  public:
   RowState(std::vector<Value> values, const RuleWindow& window, bool cool_down)
@@ -31,13 +39,15 @@ class RowState : public KeyedState {
         values_at_((window.of_time() ? 1u : 0u) + (cool_down ? 1u : 0u)),
         stride_(values_at_ + math_.size()) {}
 
-  bool Add(std::uint64_t key, std::int64_t time_ns, const StateWords& in, StateWords* now,
+  Fate Add(std::uint64_t key, std::int64_t time_ns, const StateWords& in, StateWords* now,
            StateWords* before, std::int64_t** last_output) override {
+    Fate fate;
     Word* const row = Row(key);
     Word* const values = row + values_at_;
     if (window_.of_time()) {
       const auto latest = static_cast<std::int64_t>(row[0]);
-      if (time_ns < latest) return false;
+      fate = FateOf(window_, latest, time_ns);
+      if (fate.late) return fate;
       if (latest != kNever && IsNewWindow(latest, time_ns)) math_.Reset(values);
       row[0] = OfTime(time_ns);
     }
@@ -48,7 +58,7 @@ class RowState : public KeyedState {
     *last_output = values_at_ == (window_.of_time() ? 1u : 0u)
                        ? nullptr
                        : reinterpret_cast<std::int64_t*>(values - 1);
-    return true;
+    return fate;
   }
 
  private:
@@ -100,10 +110,11 @@ class PaneState : public KeyedState {
   PaneState(std::vector<Value> values, const RuleWindow& window, bool cool_down)
       : math_(std::move(values)), window_(window), cool_down_(cool_down) {}
 
-  bool Add(std::uint64_t key, std::int64_t time_ns, const StateWords& in, StateWords* now,
+  Fate Add(std::uint64_t key, std::int64_t time_ns, const StateWords& in, StateWords* now,
            StateWords* before, std::int64_t** last_output) override {
     Panes& panes = keys_[key];
-    if (panes.latest != kNever && time_ns < panes.latest - window_.lateness_ns) return false;
+    const Fate fate = FateOf(window_, panes.latest, time_ns);
+    if (fate.late) return fate;
     panes.latest = std::max(panes.latest, time_ns);
     const std::int64_t open = std::max<std::int64_t>(0, panes.latest - window_.lateness_ns);
     for (std::size_t i = panes.open.size(); i-- > 0;) {
@@ -123,7 +134,7 @@ class PaneState : public KeyedState {
     math_.Add(in, pane->row.data());
     math_.Read(pane->row.data(), now);
     *last_output = cool_down_ ? &panes.last_output : nullptr;
-    return true;
+    return fate;
   }
 
  private:
@@ -190,8 +201,9 @@ class QueueState : public KeyedState {
   QueueState(std::vector<Value> values, const RuleWindow& window, bool cool_down)
       : values_(std::move(values)), window_(window), cool_down_(cool_down) {}
 
-  bool Add(std::uint64_t key, std::int64_t time_ns, const StateWords& in, StateWords* now,
+  Fate Add(std::uint64_t key, std::int64_t time_ns, const StateWords& in, StateWords* now,
            StateWords* before, std::int64_t** last_output) override {
+    Fate fate;
     Queue& queue = keys_[key];
     if (queue.values.empty()) {
       queue.values.resize(values_.size());
@@ -200,7 +212,8 @@ class QueueState : public KeyedState {
       }
     }
     if (window_.of_time()) {
-      if (time_ns < queue.latest) return false;
+      fate = FateOf(window_, queue.latest, time_ns);
+      if (fate.late) return fate;
       queue.latest = time_ns;
     }
     while (queue.events.size(values_.size()) > 0 && IsOver(queue, time_ns)) DropFirst(&queue);
@@ -219,7 +232,7 @@ class QueueState : public KeyedState {
     }
     Read(queue, now);
     *last_output = cool_down_ ? &queue.last_output : nullptr;
-    return true;
+    return fate;
   }
 
  private:
@@ -312,10 +325,11 @@ class BufferState : public KeyedState {
   BufferState(std::vector<Value> values, const RuleWindow& window, bool cool_down)
       : values_(std::move(values)), window_(window), cool_down_(cool_down) {}
 
-  bool Add(std::uint64_t key, std::int64_t time_ns, const StateWords& in, StateWords* now,
+  Fate Add(std::uint64_t key, std::int64_t time_ns, const StateWords& in, StateWords* now,
            StateWords* before, std::int64_t** last_output) override {
     Buffer& buffer = keys_[key];
-    if (buffer.latest != kNever && time_ns < buffer.latest - window_.lateness_ns) return false;
+    const Fate fate = FateOf(window_, buffer.latest, time_ns);
+    if (fate.late) return fate;
     buffer.latest = std::max(buffer.latest, time_ns);
     if (buffer.events.size(values_.size()) >= buffer.tidy_at) Tidy(&buffer);
     const auto [first, last] = WindowOf(buffer, time_ns);
@@ -323,7 +337,7 @@ class BufferState : public KeyedState {
     buffer.events.Append(time_ns, in, values_.size());
     Gather(buffer, first, last, now);
     *last_output = cool_down_ ? &buffer.last_output : nullptr;
-    return true;
+    return fate;
   }
 
  private:

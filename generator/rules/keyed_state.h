@@ -24,6 +24,12 @@ namespace playload {
 inline constexpr std::size_t kMostStateValues = 16;
 using StateWords = std::array<std::uint64_t, kMostStateValues>;
 
+// What became of an event.
+struct Fate {
+  bool late = false;     // and dropped
+  bool at_edge = false;  // of being late or not: another reading would have it otherwise
+};
+
 class KeyedState {
  public:
   struct Value {
@@ -37,10 +43,10 @@ class KeyedState {
   virtual ~KeyedState() = default;
 
   // Adds an event: `in[i]` is what value i takes of it, kNone where it takes nothing (a count takes
-  // any other word). False: it is late, and dropped. Else `now` has the values with the event and,
+  // any other word). Unless it is late, `now` has the values with the event and,
   // where it is not null, `before` those of its window without it. `last_output` points to the time
   // of the key's latest output until the next call, and is null without a cool-down.
-  virtual bool Add(std::uint64_t key, std::int64_t time_ns, const StateWords& in, StateWords* now,
+  virtual Fate Add(std::uint64_t key, std::int64_t time_ns, const StateWords& in, StateWords* now,
                    StateWords* before, std::int64_t** last_output) = 0;
 
   static constexpr std::int64_t kNever = std::numeric_limits<std::int64_t>::min();

@@ -229,14 +229,18 @@ class Reader {
     }
     const YamlNode* lateness = fields.Node("lateness");
     fields.Duration("lateness", 0, kLongest, &window.lateness_ns);
+    const YamlNode* edge = fields.Node("edge");
+    fields.Duration("edge", 0, kLongest, &window.edge_ns);
     std::string answer = kAnswerNames[0];
     fields.Text("answer", &answer);
     if (Status s = fields.Finish(); !s.ok()) return s;
     if (forms != 1) {
       return InRule(node.line, "window needs one of tumbling, sliding, session and last");
     }
-    if (lateness != nullptr && window.form == RuleWindow::Form::kLast) {
-      return InRule(node.line, "window: last goes by arrival; leave out 'lateness'");
+    const YamlNode* const of_time = lateness != nullptr ? lateness : edge;
+    if (of_time != nullptr && window.form == RuleWindow::Form::kLast) {
+      return InRule(node.line, std::string("window: last goes by arrival; leave out '") +
+                                   (of_time == lateness ? "lateness" : "edge") + "'");
     }
     const std::vector<std::string> answers(kAnswerNames, kAnswerNames + 2);
     const auto found = std::find(answers.begin(), answers.end(), answer);

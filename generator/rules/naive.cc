@@ -330,9 +330,11 @@ void Write(const Names& names, const Alternative& alternative, NaiveOutput* outp
 
 // --- A rule over the stream ---
 
+// `edges`: all that are found are appended.
 std::vector<NaiveOutput> OutputsOf(const Rule& rule, std::size_t number,
                                    const std::vector<std::optional<Event>>& events,
-                                   const std::vector<RecordedEvent>& stream) {
+                                   const std::vector<RecordedEvent>& stream,
+                                   std::vector<NaiveEdge>* edges) {
   std::vector<NaiveOutput> outputs;
   std::vector<const Event*> accepted;  // not late, in order of arrival
   for (std::size_t i = 0; i < events.size(); ++i) {
@@ -346,11 +348,14 @@ std::vector<NaiveOutput> OutputsOf(const Rule& rule, std::size_t number,
       if (e->fields.at(rule.key) == key) of_key.push_back(e);
     }
     if (rule.window.of_time()) {
-      bool late = false;
-      for (const Event* e : of_key) {
-        late = late || *event.time_ns < *e->time_ns - rule.window.lateness_ns;
+      std::int64_t greatest = *event.time_ns;
+      for (const Event* e : of_key) greatest = std::max(greatest, *e->time_ns);
+      const std::int64_t bound = greatest - rule.window.lateness_ns;
+      if (*event.time_ns < greatest && *event.time_ns >= bound - rule.window.edge_ns &&
+          *event.time_ns <= bound + rule.window.edge_ns) {
+        edges->push_back({i, number});
       }
-      if (late) continue;
+      if (*event.time_ns < bound) continue;  // late
     }
     accepted.push_back(&event);
     of_key.push_back(&event);
@@ -437,10 +442,11 @@ bool IsClosed(const Rule& rule, const Window& window, std::int64_t stream_ns) {
   return rule.window.form == RuleWindow::Form::kTumbling ? end <= stream_ns : end < stream_ns;
 }
 
-// What the windows put out that are closed at this time of the stream, or all of them.
-void Close(const Rule& rule, std::size_t number, std::size_t event,
-           std::optional<std::int64_t> stream_ns, std::deque<Accepted>* events,
-           std::vector<NaiveOutput>* outputs) {
+// What the windows put out that are closed at this time of the stream, or all of them; those
+// windows.
+std::vector<Window> Close(const Rule& rule, std::size_t number, std::size_t event,
+                          std::optional<std::int64_t> stream_ns, std::deque<Accepted>* events,
+                          std::vector<NaiveOutput>* outputs) {
   std::vector<Window> closed;
   for (const Accepted& e : *events) {
     if (e.answered || std::any_of(closed.begin(), closed.end(),
@@ -478,19 +484,58 @@ void Close(const Rule& rule, std::size_t number, std::size_t event,
     }
     for (Accepted& e : *events) e.answered = e.answered || window.Has(e);
   }
+  return closed;
+}
+
+// Whether an event that is not among them yet is at the edge of being late. `closed`: all windows
+// that are.
+bool IsAtEdge(const Rule& rule, const std::vector<Window>& closed,
+              const std::deque<Accepted>& events, const Event& event, std::int64_t stream_ns) {
+  const std::int64_t time = *event.time_ns;
+  if (time == stream_ns) return false;
+  const std::int64_t size = rule.window.size_ns;
+  const auto near = [&](std::int64_t end_ns) {
+    const std::int64_t bound = end_ns + rule.window.lateness_ns;
+    return bound >= stream_ns - rule.window.edge_ns && bound <= stream_ns + rule.window.edge_ns;
+  };
+  if (rule.window.form == RuleWindow::Form::kTumbling) return near((time / size + 1) * size);
+  // Those that are open, and those that another reading has open.
+  std::vector<Window> sessions;
+  for (const Window& session : closed) {
+    if (near(session.end_ns)) sessions.push_back(session);
+  }
+  for (const Accepted& e : events) {
+    if (!e.answered) sessions.push_back(WindowAround(rule, events, e));
+  }
+  std::vector<std::int64_t> ends;  // of those that it reaches
+  for (const Window& session : sessions) {
+    if (session.events.front()->key != event.fields.at(rule.key)) continue;
+    if (std::any_of(session.events.begin(), session.events.end(), [&](const Accepted* e) {
+          return std::abs(*e->event->time_ns - time) <= size;
+        })) {
+      ends.push_back(session.end_ns);
+    }
+  }
+  if (ends.empty()) return near(time + size);
+  return std::any_of(ends.begin(), ends.end(), near);
 }
 
 std::vector<NaiveOutput> ClosedOutputsOf(const Rule& rule, std::size_t number,
                                          const std::vector<std::optional<Event>>& events,
-                                         const std::vector<RecordedEvent>& stream) {
+                                         const std::vector<RecordedEvent>& stream,
+                                         std::vector<NaiveEdge>* edges) {
   std::vector<NaiveOutput> outputs;
   std::deque<Accepted> accepted;
+  std::vector<Window> closed;
   std::optional<std::int64_t> stream_ns;
   for (std::size_t i = 0; i < events.size(); ++i) {
     if (stream[i].kind != rule.input || !events[i] || !events[i]->time_ns) continue;
     const Event& event = *events[i];
     if (!stream_ns || *stream_ns < *event.time_ns) stream_ns = event.time_ns;
-    Close(rule, number, i, stream_ns, &accepted, &outputs);
+    for (Window& window : Close(rule, number, i, stream_ns, &accepted, &outputs)) {
+      closed.push_back(std::move(window));
+    }
+    if (IsAtEdge(rule, closed, accepted, event, *stream_ns)) edges->push_back({i, number});
     accepted.push_back({i, &event, event.fields.at(rule.key), false});
     if (IsClosed(rule, WindowAround(rule, accepted, accepted.back()), *stream_ns)) {
       accepted.pop_back();  // late
@@ -503,19 +548,24 @@ std::vector<NaiveOutput> ClosedOutputsOf(const Rule& rule, std::size_t number,
 }  // namespace
 
 std::vector<NaiveOutput> NaiveOutputs(const RuleSet& rules,
-                                      const std::vector<RecordedEvent>& stream) {
+                                      const std::vector<RecordedEvent>& stream,
+                                      std::vector<NaiveEdge>* edges) {
   std::vector<std::optional<Event>> events;
   for (const RecordedEvent& recorded : stream) events.push_back(ReadEvent(recorded));
   std::vector<NaiveOutput> outputs;
+  std::vector<NaiveEdge> at_edge;
   for (std::size_t i = 0; i < rules.rules.size(); ++i) {
     const auto of_rule = rules.rules[i].window.closes() ? ClosedOutputsOf : OutputsOf;
-    for (NaiveOutput& output : of_rule(rules.rules[i], i, events, stream)) {
+    for (NaiveOutput& output : of_rule(rules.rules[i], i, events, stream, &at_edge)) {
       outputs.push_back(std::move(output));
     }
   }
   // By event, and by rule for one event.
   std::stable_sort(outputs.begin(), outputs.end(),
                    [](const NaiveOutput& a, const NaiveOutput& b) { return a.event < b.event; });
+  std::stable_sort(at_edge.begin(), at_edge.end(),
+                   [](const NaiveEdge& a, const NaiveEdge& b) { return a.event < b.event; });
+  if (edges != nullptr) *edges = std::move(at_edge);
   return outputs;
 }
 

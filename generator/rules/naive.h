@@ -36,8 +36,17 @@ struct NaiveOutput {
   bool operator==(const NaiveOutput&) const = default;
 };
 
-// REQUIRES: CheckRules() is content.
+// An event that is at the edge of being late for a rule: indices.
+struct NaiveEdge {
+  std::size_t event = 0;
+  std::size_t rule = 0;
+
+  bool operator==(const NaiveEdge&) const = default;
+};
+
+// With `edges`: all of them, by event and rule. REQUIRES: CheckRules() is content.
 std::vector<NaiveOutput> NaiveOutputs(const RuleSet& rules,
-                                      const std::vector<RecordedEvent>& stream);
+                                      const std::vector<RecordedEvent>& stream,
+                                      std::vector<NaiveEdge>* edges = nullptr);
 
 }  // namespace playload

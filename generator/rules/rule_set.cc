@@ -243,6 +243,7 @@ class Checker {
     if (window.of_time()) {
       within(kWindowNames[static_cast<unsigned>(window.form)], kShortest, window.size_ns);
       within("lateness", 0, window.lateness_ns);
+      within("edge", 0, window.edge_ns);
     }
     if (window.closes()) {
       if (window.form != RuleWindow::Form::kTumbling && window.form != RuleWindow::Form::kSession) {
@@ -674,6 +675,7 @@ std::string RuleSetText(const RuleSet& rules) {
       line("window", std::string("{") + kWindowNames[static_cast<unsigned>(window.form)] + ": " +
                          FormatDuration(window.size_ns) +
                          ", lateness: " + FormatDuration(window.lateness_ns) +
+                         (window.edge_ns > 0 ? ", edge: " + FormatDuration(window.edge_ns) : "") +
                          (window.closes() ? ", answer: closed}" : "}"));
     }
     if (!rule.state.empty()) text += "    state:\n";

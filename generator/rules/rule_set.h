@@ -113,6 +113,7 @@ struct RuleWindow {
   std::int64_t size_ns = 0;  // of kSession: the gap
   std::int64_t events = 0;   // kLast
   std::int64_t lateness_ns = 0;
+  std::int64_t edge_ns = 0;  // so near the bound of lateness an event may count or not
 
   [[nodiscard]] bool of_time() const { return form != Form::kAll && form != Form::kLast; }
   [[nodiscard]] bool closes() const { return answer == Answer::kClosed; }

@@ -18,10 +18,12 @@ inline NaiveOutput InOneForm(const RuleOutput& output, std::size_t event) {
           output.wait_ns, output.open};
 }
 
-// What the incremental evaluator makes of a recorded stream. With `steps`: of every event and rule.
+// What the incremental evaluator makes of a recorded stream. With `steps`: of every event and rule;
+// with `edges`: those that it finds.
 inline std::vector<NaiveOutput> IncrementalOutputs(const RuleSet& rules,
                                                    const std::vector<RecordedEvent>& stream,
-                                                   std::vector<RuleStep>* steps = nullptr) {
+                                                   std::vector<RuleStep>* steps = nullptr,
+                                                   std::vector<NaiveEdge>* edges = nullptr) {
   InternedSymbols symbols;
   const CompiledRules compiled(rules, &symbols);
   Evaluator evaluator(compiled);
@@ -37,6 +39,9 @@ inline std::vector<NaiveOutput> IncrementalOutputs(const RuleSet& rules,
     }
     for (const RuleOutput& output : evaluator.Process(facts, events, steps)) {
       outputs.push_back(InOneForm(output, i));
+    }
+    for (const std::uint32_t rule : evaluator.edges()) {
+      if (edges != nullptr) edges->push_back({i, rule});
     }
   }
   for (const RuleOutput& output : evaluator.Finish()) {

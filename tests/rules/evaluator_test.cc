@@ -322,6 +322,56 @@ TEST_CASE("Windows that answer when they close: at their edges") {
         "5=1@1 5=2@4 5=1@3 end=1@5");
 }
 
+// By number, the events at the edge; those in parentheses are dropped.
+TEST_CASE("Who is at the edge of lateness") {
+  const auto edges = [](const std::string& window, const std::vector<double>& times) {
+    const RuleSet rules = Parse(
+        "rule_set: edges\nrules:\n  - rule: n\n    input: purchase-events\n"
+        "    key: user_data.user_id\n    window: " +
+        window + "\n    output: n\n    record: {user: key}\n");
+    std::vector<RecordedEvent> stream;
+    for (const double time : times) stream.push_back(PurchaseAt(time, "1"));
+    std::vector<NaiveEdge> naive;
+    NaiveOutputs(rules, stream, &naive);
+    std::vector<NaiveEdge> found;
+    std::vector<RuleStep> steps;
+    IncrementalOutputs(rules, stream, &steps, &found);
+    CHECK(found == naive);
+    std::string text;
+    for (const NaiveEdge& edge : found) {
+      const std::string number = std::to_string(edge.event + 1);
+      const bool late = steps[edge.event].answer == RuleStep::Answer::kLate;
+      text += (text.empty() ? "" : " ") + (late ? "(" + number + ")" : number);
+    }
+    return text;
+  };
+  // Without lateness nobody is, however many have one time.
+  CHECK(edges("{sliding: 10s}", {50, 50, 49, 50, 51}).empty());
+  CHECK(edges("{tumbling: 10s}", {50, 50, 49, 50, 51}).empty());
+  // Exactly at the bound.
+  CHECK(edges("{sliding: 10s, lateness: 5s}", {50, 45, 44.999, 45.001, 50}) == "2");
+  CHECK(edges("{session: 10s, lateness: 5s}", {50, 45, 44.999, 45.001, 50}) == "2");
+  CHECK(edges("{tumbling: 10s, lateness: 5s}", {50, 45, 44.999, 45.001, 50}) == "2");
+  // Near it.
+  CHECK(edges("{sliding: 10s, lateness: 5s, edge: 1s}", {50, 46.001, 46, 45, 44, 43.999, 50}) ==
+        "3 4 (5)");
+  CHECK(edges("{sliding: 10s, edge: 1s}", {50, 50, 49.5, 49, 48.999, 50}) == "(3) (4)");
+  CHECK(edges("{tumbling: 10s, edge: 1s}", {50, 50, 49.5, 49, 48.999, 50}) == "(3) (4)");
+  // Of a window that answers when it closes: the bound is its end.
+  CHECK(edges("{tumbling: 10s, lateness: 5s, answer: closed}",
+              {51, 49, 54.999, 49, 55, 49, 56, 49, 56}) == "(6)");
+  CHECK(edges("{tumbling: 10s, lateness: 5s, edge: 1s, answer: closed}",
+              {51, 49, 54, 49, 56, 49, 56.001, 49, 59.5, 59.4}) == "4 (6)");
+  CHECK(edges("{session: 10s, lateness: 5s, answer: closed}",
+              {50, 49, 60, 59.9, 60, 50, 49, 100, 85, 84.999, 74.999, 64.998}) == "9 10 11");
+  // Another reading has the session from 50 to 60 still open when 55 comes, and that from 75 not
+  // yet apart from it.
+  CHECK(edges("{session: 10s, lateness: 5s, edge: 2s, answer: closed}", {50, 67, 57.001, 67}) ==
+        "3");
+  CHECK(edges("{session: 10s, lateness: 5s, edge: 2s, answer: closed}", {50, 67.001, 57.2, 67}) ==
+        "");
+}
+
 TEST_CASE("Sessions that grow together have their events in order of arrival") {
   const RuleSet rules = Parse(R"(rule_set: together
 rules:

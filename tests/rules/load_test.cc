@@ -58,6 +58,7 @@ TEST_CASE("A rule set is read as it is written") {
   CHECK(rule.window.form == RuleWindow::Form::kSliding);
   CHECK(rule.window.size_ns == 600'000'000'000);
   CHECK(rule.window.lateness_ns == 5'000'000'000);
+  CHECK(rule.window.edge_ns == 0);
   CHECK(rule.cool_down_ns == 3'600'000'000'000);
   REQUIRE(rule.alternatives.size() == 2);
   CHECK(rule.alternatives[0].record[1].fields[1].value ==
@@ -104,6 +105,8 @@ TEST_CASE("What is wrong is said in one line with its place and the nearest name
       {"sliding: 10m", "slding: 10m", 11, "'slding'|'sliding'"},
       {"sliding: 10m, lateness: 5s", "last: 0", 11, "'last'|1 to 100000"},
       {"sliding: 10m", "last: 5", 11, "lateness"},
+      {"sliding: 10m, lateness", "last: 5, edge", 11, "'edge'"},
+      {"lateness: 5s", "edge: 5000d", 11, "'edge'|3650d"},
       {"sliding: 10m, lateness: 5s", "lateness: 5s", 11, "one of tumbling"},
       {"sliding: 10m", "sliding: 10m, session: 1m", 11, "one of tumbling"},
       {"lateness: 5s", "lateness: 5000d", 11, "'lateness'|3650d"},
@@ -165,7 +168,7 @@ rules:
   - rule: first
     input: purchase-events
     key: user_data.user_id
-    window: {session: 10m, answer: closed}
+    window: {session: 10m, edge: 250ms, answer: closed}
     state: {n: count where parameters.amount > 5, shop: last parameters.currency}
     output: my-alerts
     output_key: shop
@@ -177,6 +180,7 @@ TEST_CASE("A window that answers when it closes has bounds, and no event") {
   const Result<RuleSet> read = ParseRuleSet("mine.yaml", kClosing);
   REQUIRE_MESSAGE(read.has_value(), read.error().message());
   CHECK(read->rules[0].window.closes());
+  CHECK(read->rules[0].window.edge_ns == 250'000'000);
   const Result<RuleSet> again = ParseRuleSet("again", RuleSetText(*read));
   REQUIRE_MESSAGE(again.has_value(), again.error().message());
   CHECK(*again == *read);
@@ -192,7 +196,7 @@ TEST_CASE("A window that answers when it closes has bounds, and no event") {
   CHECK(message("session: 10m", "sliding: 10m") ==
         "mine.yaml:3: " + rule +
             "window: a tumbling one and a session close, and no other; leave out 'answer: closed'");
-  CHECK(message("session: 10m", "last: 5").find("a tumbling one and a session") !=
+  CHECK(message("session: 10m, edge: 250ms", "last: 5").find("a tumbling one and a session") !=
         std::string::npos);
   CHECK(message("answer: closed", "answer: close") ==
         "mine.yaml:6: " + rule + "window: unknown answer 'close'; did you mean 'closed'?");

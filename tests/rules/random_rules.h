@@ -121,6 +121,7 @@ class RandomRules {
     if (window.of_time()) {
       window.size_ns = Seconds();
       if (OneIn(2)) window.lateness_ns = Seconds();
+      if (OneIn(3)) window.edge_ns = OneIn(2) ? Seconds() : Below(1'000) * 1'000'000;
       if (window.form != RuleWindow::Form::kSliding && OneIn(2)) {
         window.answer = RuleWindow::Answer::kClosed;
       }
