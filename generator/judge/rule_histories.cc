@@ -5,6 +5,7 @@
 #include <set>
 #include <vector>
 
+#include "generator/base/text.h"
 #include "generator/replay/record_events.h"
 #include "generator/rules/evaluator.h"
 
@@ -22,6 +23,9 @@ std::string AnswerText(const Rule& rule, const RuleStep& step) {
       return "nothing";
     case RuleStep::Answer::kCoolDown:
       return "nothing before the cool-down is over";
+    case RuleStep::Answer::kCounted:
+      return "counted; answers when its window closes, which ends at " +
+             FormatInstant(step.window_end_ns);
     case RuleStep::Answer::kOutput:
       break;
   }

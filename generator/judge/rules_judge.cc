@@ -63,6 +63,7 @@ class RulesJudge final : public OutputsJudge {
   void MeasureWith(LatencyMeter* meter) override { meter_ = meter; }
 
   void Begin(const Replay& replay) override {
+    tables_ = &replay.tables();
     records_.emplace(replay, &symbols_);
     evaluator_.emplace(compiled_);
   }
@@ -88,7 +89,8 @@ class RulesJudge final : public OutputsJudge {
     return {};
   }
 
-  void End() override {}
+  // Windows that are open may be answered or not.
+  void End() override { Expect(evaluator_->Finish()); }
 
   [[nodiscard]] bool NeedsRecall() override { return matcher_->NeedsRecall(); }
   void Recall(bool begin) override {
@@ -115,6 +117,12 @@ class RulesJudge final : public OutputsJudge {
   }
   void AddNotes(std::vector<std::string>* notes) const override {
     notes->insert(notes->end(), notes_.begin(), notes_.end());
+    if (at_the_edge_ > 0) {
+      notes->push_back(FormatCount(at_the_edge_) +
+                       (at_the_edge_ == 1 ? " event was" : " events were") +
+                       " at the edge of being late, where pipelines may differ: their keys are not "
+                       "judged");
+    }
     if (matcher_->not_judged() > 0) {
       notes->push_back(FormatCount(matcher_->not_judged()) + " keys are not judged");
     }
@@ -198,32 +206,48 @@ class RulesJudge final : public OutputsJudge {
   }
 
   void TellFacts(EventTexts* texts, Arrival arrival, Position position) {
-    const bool certain = arrival == Arrival::kCertain;
-    if (!certain) DoNotJudge();
-    for (const RuleOutput& output : evaluator_->Process(facts_, *texts)) {
+    facts_.id = position;
+    unknown_ = arrival == Arrival::kUnknown ? std::optional(position) : std::nullopt;
+    for (std::size_t r = 0; unknown_ && r < targets_.size(); ++r) {
+      const Rule& rule = options_.rules.rules[r];
+      if (rule.input == facts_.kind && rule.has_memory()) DoNotJudge(r);
+    }
+    const std::span<const RuleOutput> outputs = evaluator_->Process(facts_, *texts);
+    for (const std::uint32_t rule : evaluator_->edges()) {
+      DoNotJudge(rule);
+      at_the_edge_ += recalls_ ? 0 : 1;
+    }
+    Expect(outputs);
+  }
+
+  void Expect(std::span<const RuleOutput> outputs) {
+    for (const RuleOutput& output : outputs) {
       const Target& target = targets_[output.rule];
       if (!target.topic) continue;
+      const bool certain = !output.open && output.cause != unknown_;
       const auto identity = matcher_->Expect(*target.topic, output.key, output.value, certain);
       if (meter_ == nullptr || recalls_) continue;
       meter_->Expect({.of = {*target.topic, identity.key, identity.content},
-                      .position = position,
-                      .part = target.part});
+                      .position = output.cause,
+                      .part = target.part,
+                      .wait_ns = output.wait_ns > 0 ? WaitOf(output) : 0});
     }
   }
 
-  // Nobody knows the state of this event's keys from here on.
-  void DoNotJudge() {
-    for (std::size_t r = 0; r < targets_.size(); ++r) {
-      const Rule& rule = options_.rules.rules[r];
-      if (rule.input != facts_.kind || !targets_[r].topic || !rule.has_memory()) continue;
-      if (IsRuleKey(rule, rule.output_key)) {
-        std::string key;
-        symbols_.AppendText(facts_.values[*FindField(rule.input, rule.key)], &key);
-        matcher_->DoNotJudge(*targets_[r].topic, key);
-      } else {
-        matcher_->DoNotJudge(*targets_[r].topic);
-      }
-    }
+  // Timestamps may be cut off at whole seconds, and latency counts from the planned instant.
+  [[nodiscard]] std::int64_t WaitOf(const RuleOutput& output) const {
+    const std::int64_t planned = tables_->spec.start_ns + tables_->plan.PlannedAt(output.cause);
+    return std::max<std::int64_t>(output.due_ns - planned, 0);
+  }
+
+  // Nobody knows what the rule knows of this event's key from here on.
+  void DoNotJudge(std::size_t r) {
+    const Rule& rule = options_.rules.rules[r];
+    if (!targets_[r].topic) return;
+    if (!IsRuleKey(rule, rule.output_key)) return matcher_->DoNotJudge(*targets_[r].topic);
+    std::string key;
+    symbols_.AppendText(facts_.values[*FindField(rule.input, rule.key)], &key);
+    matcher_->DoNotJudge(*targets_[r].topic, key);
   }
 
   // What --rules was given: a built-in's name, or its file.
@@ -238,9 +262,12 @@ class RulesJudge final : public OutputsJudge {
   RecordSymbols symbols_;
   const CompiledRules compiled_;
   ParsedEvents lines_;
+  const StreamTables* tables_ = nullptr;
   std::optional<RecordEvents> records_;
   std::optional<Evaluator> evaluator_;
-  EventFacts facts_;  // of the latest event
+  EventFacts facts_;                 // of the latest event
+  std::optional<Position> unknown_;  // it, where it is not known whether it arrived
+  std::uint64_t at_the_edge_ = 0;    // events, counted for each rule
   std::unique_ptr<ContentMatcher> matcher_;
   LatencyMeter* meter_ = nullptr;
   bool recalls_ = false;

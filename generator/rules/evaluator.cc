@@ -323,7 +323,8 @@ void Evaluator::CloseWindows(std::size_t rule, bool all) {
     RuleOutput& output = NextOutput(rule);
     state.Write(scope, *alternative, no_texts, &output);
     output.cause = closed.cause;
-    output.wait_ns = closed.end_ns + state.compiled.rule.window.lateness_ns - closed.cause_time_ns;
+    output.due_ns = closed.end_ns + state.compiled.rule.window.lateness_ns;
+    output.wait_ns = output.due_ns - closed.cause_time_ns;
     output.open = all;
   }
 }

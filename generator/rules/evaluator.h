@@ -107,7 +107,8 @@ struct RuleOutput {
   std::uint64_t cause = 0;
   // How long the rule itself makes it wait from that event's time on: until the window is closed.
   std::int64_t wait_ns = 0;
-  bool open = false;  // of a window that only later events would close: it may come or not
+  std::int64_t due_ns = 0;  // where it waits: until then, by the time of events
+  bool open = false;        // of a window that only later events would close: it may come or not
 };
 
 // What one event did to one rule, for people.

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "generator/judge/rule_topics.h"
+#include "generator/judge/rules_judge.h"
 #include "generator/reference/run_pipeline.h"
 #include "generator/replay/record_events.h"
 #include "generator/replay/walker.h"
@@ -170,6 +171,7 @@ TEST_CASE("Over a run, the rules expect what the naive evaluator makes of the li
       }
       std::string naive;
       for (const NaiveOutput& output : NaiveOutputs(rules, lines)) {
+        if (output.open) continue;  // it need not come
         naive += R"({"output":")" + rules.rules[output.rule].output + R"(","key":")" + output.key +
                  R"(","value":)" + output.value + "}\n";
         ++outputs[name];
@@ -417,6 +419,109 @@ TEST_CASE("verify --rules: from Kafka, after the reference pipeline, and keys in
   REQUIRE(found->verdict.notes.size() == 1);
   CHECK(found->verdict.notes[0].find("fraud-detection has the key parameters.currency") !=
         std::string::npos);
+}
+
+TEST_CASE(
+    "Windows that answer when they close: those that are open at the end may be answered or not") {
+  RunSpec spec = RulesSpec("fraud-and-overload", 60'000);
+  spec.scenario.plan = {{500'000, 500'000, 0}};  // two minutes
+  const RulesRun run(spec);
+  const RuleSet rules = Load("spend-per-minute");
+  std::vector<std::string> closed = SplitLines(run.Expected(rules));
+  std::vector<std::string> open;
+  for (const NaiveOutput& output : NaiveOutputs(rules, LinesOf(spec))) {
+    if (!output.open) continue;
+    open.push_back(R"({"output":"spend-per-minute","key":")" + output.key + R"(","value":)" +
+                   output.value + "}");
+  }
+  REQUIRE(closed.size() > 100);
+  REQUIRE(open.size() > 100);
+  run.Write("spend-per-minute", closed);
+  CHECK(run.Judge(rules).verdict.passed());
+  std::vector<std::string> all = closed;
+  all.insert(all.end(), open.begin(), open.end());
+  run.Write("spend-per-minute", all);
+  const Verdict with_open = run.Judge(rules).verdict;
+  CHECK(with_open.passed());
+  CHECK(with_open.outputs[0].may == open.size());
+  CHECK(with_open.outputs[0].matched == closed.size());
+  // But one that is closed must come, and an open one must be right.
+  all.erase(all.begin() + 7);
+  const std::size_t at = all.back().find("\"purchases\":") + 12;
+  all.back().insert(at, "9");
+  run.Write("spend-per-minute", all);
+  const Verdict wrong = run.Judge(rules).verdict;
+  CHECK(wrong.outputs[0].flaw(Flaw::kMissing) == 1);
+  CHECK(wrong.outputs[0].flaw(Flaw::kUnexpected) == 1);
+}
+
+TEST_CASE("At the edge of lateness a key is not judged, and a note says so") {
+  RunSpec spec = RulesSpec("data-faults", 60'000);  // purchases come 1 to 30 s late
+  spec.timestamp_form = TimestampForm::kMicros;     // and none exactly at the bound
+  const RulesRun run(spec);
+  RuleSet rules = Load("velocity");
+  rules.rules[0].window.lateness_ns = 2'000'000'000;
+  std::uint64_t may[2];
+  for (const bool edge : {false, true}) {
+    rules.rules[0].window.edge_ns = edge ? 1'500'000'000 : 0;
+    run.Write("velocity-alerts", SplitLines(run.Expected(rules)));
+    const Verdict verdict = run.Judge(rules).verdict;
+    CHECK(verdict.passed());
+    may[edge ? 1 : 0] = verdict.outputs[0].may;
+    const bool noted = std::any_of(verdict.notes.begin(), verdict.notes.end(), [](const auto& n) {
+      return n.find("at the edge of being late") != std::string::npos;
+    });
+    CHECK(noted == edge);
+  }
+  CHECK(may[0] == 0);
+  CHECK(may[1] > 0);
+}
+
+TEST_CASE("What a window makes an answer wait is known to whoever measures latency") {
+  RunSpec spec = RulesSpec("fraud-and-overload", 60'000);
+  spec.scenario.plan = {{500'000, 500'000, 0}};
+  const RulesRun run(spec);
+  const RuleSet rules = Load("spend-per-minute");
+  RulesJudgeOptions options;
+  options.rules = rules;
+  const auto judge = MakeRulesJudge(std::move(options));
+  LatencyMeter::Options measured;
+  measured.outputs = judge->latency_outputs();
+  const Plan plan(spec.scenario.plan);
+  measured.instants = [&](Position p) {
+    const std::int64_t planned = spec.start_ns + plan.PlannedAt(p);
+    return LatencyMeter::Instants{planned, planned, planned};
+  };
+  LatencyMeter meter(measured);
+  judge->MeasureWith(&meter);
+  const Replay replay(spec, {}, std::nullopt, 1);
+  judge->Begin(replay);
+  std::array<Arrival, kRunLength> all{};
+  REQUIRE(replay
+              .Walk([&](const ReplayedRun& told) {
+                judge->Tell(told, all.data());
+                return true;
+              })
+              .ok());
+  judge->End();
+  // A pipeline that takes 40 ms from the moment at which a window's 5 s of lateness are over.
+  std::uint64_t seen = 0;
+  for (const NaiveOutput& output : NaiveOutputs(rules, LinesOf(spec))) {
+    if (output.open) continue;
+    CollectedRecord record;
+    record.output = 0;
+    record.key = output.key;
+    record.value = output.value;
+    const std::int64_t minute = 60'000'000'000;
+    const std::int64_t planned = spec.start_ns + plan.PlannedAt(output.cause);
+    const std::int64_t closes = (planned / minute + 1) * minute + 5'000'000'000;
+    judge->AddProduced(record, closes + 40'000'000);
+    ++seen;
+  }
+  const OutputLatency latency = meter.Report().at(0);
+  CHECK(latency.total.count() == seen);
+  CHECK(latency.total.max() <= 41'000'000);
+  CHECK(latency.total.Percentile(1) >= 39'000'000);
 }
 
 TEST_CASE("Polled events: the first of each kind, and no rule that needs their instants") {
