@@ -203,6 +203,8 @@ std::string VerdictText(const Verdict& verdict, const FlawHistory& history) {
   AddRows(verdict.outputs, uncertain, foreign, &rows);
   AddRows(verdict.inputs, uncertain, foreign, &rows);
   std::string text = Table(rows);
+  if (uncertain) text += "may: free to come or not, so none of it is a difference\n";
+  if (foreign) text += "foreign: about ids of another run or shard, and not judged\n";
   if (verdict.delivery == Delivery::kAtLeastOnce) {
     text += "at-least-once: " + FormatCount(repeats) + " outputs came again, which it allows\n";
   }
