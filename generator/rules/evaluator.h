@@ -142,7 +142,8 @@ class Evaluator {
   std::span<const RuleOutput> Process(const EventFacts& facts, EventTexts& texts,
                                       std::vector<RuleStep>* steps = nullptr);
   // The rules, by index, for which the latest event is at the edge of being late (docs/rules.md,
-  // "The edge of lateness"): what they know of its key is from there on one reading of two.
+  // "The edge of lateness"): what they put out for its key is one reading of two, and of a window
+  // that answered when it closed was so before.
   [[nodiscard]] std::span<const std::uint32_t> edges() const { return edges_; }
   // After the last event: what the windows would answer that are open, rule by rule in the order in
   // which they are due; lives until the next call. No event may come after it.
