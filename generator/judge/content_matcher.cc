@@ -385,7 +385,9 @@ std::optional<ContentMatcher::Identity> ContentMatcher::AddProduced(
   return Identity{number, content};
 }
 
-void ContentMatcher::AddLine(std::size_t topic, std::int32_t source, std::string_view line) {
+std::optional<ContentMatcher::Identity> ContentMatcher::AddLine(std::size_t topic,
+                                                                std::int32_t source,
+                                                                std::string_view line) {
   constexpr std::string_view kHead = R"({"output":)";
   simdjson::dom::object fields;
   std::string_view name;
@@ -396,11 +398,14 @@ void ContentMatcher::AddLine(std::size_t topic, std::int32_t source, std::string
       fields["output"].get(name) != simdjson::SUCCESS || name != impl_->topics[topic].topic.name ||
       fields["key"].get(key) != simdjson::SUCCESS ||
       fields["value"].get(value) != simdjson::SUCCESS) {
-    AddProduced(topic, source, std::nullopt, line);
-    return;
+    return AddProduced(topic, source, std::nullopt, line);
   }
   impl_->line_value = simdjson::minify(value);
-  AddProduced(topic, source, key, impl_->line_value);
+  return AddProduced(topic, source, key, impl_->line_value);
+}
+
+std::string_view ContentMatcher::KeyText(std::size_t topic, const Identity& identity) const {
+  return impl_->topics[topic].keys[identity.key];
 }
 
 std::uint64_t ContentMatcher::Outstanding(std::size_t topic) const {

@@ -72,7 +72,10 @@ class ContentMatcher {
                                       std::optional<std::string_view> key, std::string_view value);
   // The same of a file's line: {"output":...,"key":...,"value":...} of this topic, or else a value
   // without a key.
-  void AddLine(std::size_t topic, std::int32_t source, std::string_view line);
+  std::optional<Identity> AddLine(std::size_t topic, std::int32_t source, std::string_view line);
+
+  // What an identity calls its key.
+  [[nodiscard]] std::string_view KeyText(std::size_t topic, const Identity& identity) const;
 
   // How many certain expected records nothing of the same content has come for.
   [[nodiscard]] std::uint64_t Outstanding(std::size_t topic) const;

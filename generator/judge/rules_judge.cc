@@ -1,6 +1,7 @@
 #include "generator/judge/rules_judge.h"
 
 #include <algorithm>
+#include <deque>
 #include <map>
 #include <optional>
 #include <set>
@@ -9,6 +10,7 @@
 
 #include "generator/base/text.h"
 #include "generator/judge/content_matcher.h"
+#include "generator/judge/count_matcher.h"
 #include "generator/judge/rule_histories.h"
 #include "generator/judge/rule_topics.h"
 #include "generator/replay/record_events.h"
@@ -47,7 +49,7 @@ class RulesJudge final : public OutputsJudge {
       }
       targets_.push_back(target);
     }
-    ExcludeUnordered();
+    JudgeUnordered();
   }
 
   [[nodiscard]] const std::vector<std::string>& outputs() const override { return names_; }
@@ -66,6 +68,7 @@ class RulesJudge final : public OutputsJudge {
     tables_ = &replay.tables();
     records_.emplace(replay, &symbols_);
     evaluator_.emplace(compiled_);
+    for (Counted& counted : counted_) counted.told = !recalls_;
   }
 
   void Tell(const ReplayedRun& run, const Arrival* arrivals) override {
@@ -100,9 +103,15 @@ class RulesJudge final : public OutputsJudge {
 
   void AddProduced(const CollectedRecord& record, std::int64_t seen_ns) override {
     const std::size_t output = *record.output;
-    if (record.line) return matcher_->AddLine(output, record.partition, record.value);
-    const auto identity = matcher_->AddProduced(output, record.partition, record.key, record.value);
-    if (meter_ == nullptr || !identity) return;
+    const auto identity =
+        record.line ? matcher_->AddLine(output, record.partition, record.value)
+                    : matcher_->AddProduced(output, record.partition, record.key, record.value);
+    if (!identity) return;
+    for (Counted& counted : counted_) {
+      if (counted.topic != output) continue;
+      counted.matcher->AddProduced(symbols_.Of(matcher_->KeyText(output, *identity)));
+    }
+    if (meter_ == nullptr || record.line) return;
     meter_->Seen({output, identity->key, identity->content}, seen_ns);
   }
 
@@ -110,10 +119,15 @@ class RulesJudge final : public OutputsJudge {
     for (std::size_t i = 0; i < names_.size(); ++i) {
       if (matcher_->Outstanding(i) > 0) return true;
     }
-    return false;
+    return std::any_of(counted_.begin(), counted_.end(),
+                       [](const Counted& counted) { return counted.matcher->Outstanding(); });
   }
   [[nodiscard]] Comparison Judge(std::size_t output) const override {
-    return matcher_->Judge(output);
+    Comparison comparison = matcher_->Judge(output);
+    for (const Counted& counted : counted_) {
+      if (counted.topic == output) counted.matcher->Judge(&comparison);
+    }
+    return comparison;
   }
   void AddNotes(std::vector<std::string>* notes) const override {
     notes->insert(notes->end(), notes_.begin(), notes_.end());
@@ -177,6 +191,25 @@ class RulesJudge final : public OutputsJudge {
     std::size_t part = Trigger::kNoPart;
   };
 
+  // A rule of which only the number of its outputs is judged.
+  struct Counted {
+    Counted(std::size_t of, std::size_t to, const Rule& bounded, RecordSymbols* symbols)
+        : rule(of),
+          topic(to),
+          bounds(bounded, symbols),
+          matcher(std::make_unique<CountMatcher>(bounds, [symbols](std::uint64_t key) {
+            std::string text;
+            symbols->AppendText(key, &text);
+            return text;
+          })) {}
+
+    std::size_t rule;
+    std::size_t topic;
+    OrderFreeCounts bounds;
+    std::unique_ptr<CountMatcher> matcher;
+    bool told = true;  // the events are: not when they are told once more
+  };
+
   // Whether a key is of a run with another prefix, or of another shard.
   [[nodiscard]] ContentMatcher::Foreign Foreign() const {
     return [own = options_.own, player = IdForm("player", options_.id_prefix),
@@ -189,17 +222,24 @@ class RulesJudge final : public OutputsJudge {
     };
   }
 
-  // What cannot be judged whatever comes: rules whose events have no order that is known.
-  void ExcludeUnordered() {
+  // Rules whose events have no order that is known: of some it is known how many outputs a key has,
+  // the others cannot be judged whatever comes.
+  void JudgeUnordered() {
     for (std::size_t r = 0; r < targets_.size(); ++r) {
       const Rule& rule = options_.rules.rules[r];
       if (!targets_[r].topic || !options_.partitioned[static_cast<unsigned>(rule.input)] ||
           !rule.has_memory() || IsPartitionKey(rule, options_.compat)) {
         continue;
       }
-      matcher_->DoNotJudge(*targets_[r].topic);
-      notes_.push_back(rule.output + " is not judged: rule " + rule.name + " has the key " +
-                       rule.key +
+      const std::size_t topic = *targets_[r].topic;
+      matcher_->DoNotJudge(topic);
+      const bool counted = OrderFreeCounts::Applies(rule) && IsRuleKey(rule, rule.output_key) &&
+                           std::count_if(targets_.begin(), targets_.end(),
+                                         [&](const Target& t) { return t.topic == topic; }) == 1;
+      if (counted) counted_.emplace_back(r, topic, rule, &symbols_);
+      notes_.push_back((counted ? "of " + rule.output + " only how many each key has is judged"
+                                : rule.output + " is not judged") +
+                       ": rule " + rule.name + " has the key " + rule.key +
                        ", its input is partitioned by another one, and so the order of "
                        "its events is not known");
     }
@@ -211,6 +251,11 @@ class RulesJudge final : public OutputsJudge {
     for (std::size_t r = 0; unknown_ && r < targets_.size(); ++r) {
       const Rule& rule = options_.rules.rules[r];
       if (rule.input == facts_.kind && rule.has_memory()) DoNotJudge(r);
+    }
+    for (Counted& counted : counted_) {
+      if (counted.told && options_.rules.rules[counted.rule].input == facts_.kind) {
+        counted.bounds.Add(facts_, arrival == Arrival::kCertain);
+      }
     }
     const std::span<const RuleOutput> outputs = evaluator_->Process(facts_, *texts);
     for (const std::uint32_t rule : evaluator_->edges()) {
@@ -262,6 +307,7 @@ class RulesJudge final : public OutputsJudge {
   RecordSymbols symbols_;
   const CompiledRules compiled_;
   ParsedEvents lines_;
+  std::deque<Counted> counted_;
   const StreamTables* tables_ = nullptr;
   std::optional<RecordEvents> records_;
   std::optional<Evaluator> evaluator_;

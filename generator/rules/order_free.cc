@@ -473,6 +473,8 @@ std::uint32_t OrderFreeCounts::needs() const { return impl_->needs; }
 
 void OrderFreeCounts::Add(const EventFacts& facts, bool certain) { impl_->Add(facts, certain); }
 
+bool OrderFreeCounts::Has(std::uint64_t key) const { return impl_->places.Find(key) != nullptr; }
+
 CountInterval OrderFreeCounts::Outputs(std::uint64_t key) const { return impl_->Outputs(key); }
 
 void OrderFreeCounts::ForEach(

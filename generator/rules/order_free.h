@@ -44,6 +44,8 @@ class OrderFreeCounts {
   // A valid event of the rule's input, in any order. Not `certain`: it may have arrived or not.
   void Add(const EventFacts& facts, bool certain);
 
+  // Whether a key has an event.
+  [[nodiscard]] bool Has(std::uint64_t key) const;
   // Of the value of the rule's key (not of the outputs'), by its symbol.
   [[nodiscard]] CountInterval Outputs(std::uint64_t key) const;
   // Of every key that has an event; in an order that means nothing.

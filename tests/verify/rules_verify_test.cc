@@ -8,6 +8,7 @@
 #include <chrono>
 #include <map>
 #include <memory>
+#include <random>
 #include <string>
 #include <vector>
 
@@ -453,6 +454,68 @@ TEST_CASE(
   const Verdict wrong = run.Judge(rules).verdict;
   CHECK(wrong.outputs[0].flaw(Flaw::kMissing) == 1);
   CHECK(wrong.outputs[0].flaw(Flaw::kUnexpected) == 1);
+}
+
+TEST_CASE("Where the order of a key's events is not known, its outputs are counted") {
+  // The fraud rule by item, whose events come from six partitions: any order of them.
+  RuleSet rules = Load("dataflow");
+  rules.rules.erase(rules.rules.begin(), rules.rules.begin() + 3);
+  Rule& rule = rules.rules[0];
+  rule.key = "parameters.item_id";
+  rule.alternatives.pop_back();
+  rule.alternatives[0].when->of[1].number = 40;
+  REQUIRE(CheckRules(rules).ok());
+  const RunSpec spec = RulesSpec("fraud-and-overload", 60'000);
+  const Replay replay(spec, {}, std::nullopt, 1);
+  // What a pipeline says that has them in another order.
+  std::vector<RecordedEvent> shuffled = LinesOf(spec);
+  std::shuffle(shuffled.begin(), shuffled.end(), std::mt19937(5));
+  const std::vector<NaiveOutput> outputs = NaiveOutputs(rules, shuffled);
+  REQUIRE(outputs.size() > 100);
+  const auto judged = [&](std::size_t without, std::size_t twice, Delivery delivery) {
+    RulesJudgeOptions options;
+    options.rules = rules;
+    options.partitioned = {true, true, true};
+    options.delivery = delivery;
+    const auto judge = MakeRulesJudge(std::move(options));
+    for (std::size_t i = 0; i < outputs.size(); ++i) {
+      CollectedRecord record;
+      record.output = 0;
+      record.partition = static_cast<std::int32_t>(i % 3);
+      record.key = outputs[i].key;
+      record.value = outputs[i].value;
+      for (int n = i == without ? 0 : i == twice ? 2 : 1; n > 0; --n)
+        judge->AddProduced(record, -1);
+    }
+    judge->Begin(replay);
+    std::array<Arrival, kRunLength> all{};
+    REQUIRE(replay
+                .Walk([&](const ReplayedRun& told) {
+                  judge->Tell(told, all.data());
+                  return true;
+                })
+                .ok());
+    judge->End();
+    CHECK(judge->Outstanding() == (without < outputs.size()));
+    std::vector<std::string> notes;
+    judge->AddNotes(&notes);
+    REQUIRE(notes.size() == 1);
+    CHECK(notes[0].find("only how many each key has is judged") != std::string::npos);
+    return judge->Judge(0);
+  };
+  const std::size_t none = outputs.size();
+  const Comparison right = judged(none, none, Delivery::kExactlyOnce);
+  CHECK(right.passed());
+  CHECK(right.expected == outputs.size());
+  CHECK(right.matched == outputs.size());
+  CHECK(right.may == 0);
+  const Comparison lost = judged(3, none, Delivery::kExactlyOnce);
+  CHECK(lost.flaw(Flaw::kMissing) == 1);
+  REQUIRE(!lost.examples[0].empty());
+  CHECK(lost.examples[0][0].key == outputs[3].key);
+  CHECK(lost.examples[0][0].expected.find("whatever the order of its events") != std::string::npos);
+  CHECK(judged(none, 5, Delivery::kExactlyOnce).flaw(Flaw::kUnexpected) == 1);
+  CHECK(judged(none, 5, Delivery::kAtLeastOnce).repeats == 1);
 }
 
 TEST_CASE("At the edge of lateness a key is not judged, and a note says so") {

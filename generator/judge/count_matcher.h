@@ -1,0 +1,41 @@
+// CountMatcher: how many outputs of each key a pipeline put out against how many it must and may,
+// where the order of a key's events is not known and so not what the outputs say (docs/rules.md,
+// "Where the order is not known").
+//
+// Memory: some 50 bytes for each key. Threads: a value type.
+
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <unordered_map>
+#include <utility>
+
+#include "generator/judge/verdict.h"
+#include "generator/rules/order_free.h"
+
+namespace playload {
+
+class CountMatcher {
+ public:
+  // `bounds`: of the rule whose outputs they are; `text_of`: what a key is called. Both outlive it.
+  using TextOf = std::function<std::string(std::uint64_t key)>;
+  CountMatcher(const OrderFreeCounts& bounds, TextOf text_of)
+      : bounds_(bounds), text_of_(std::move(text_of)) {}
+
+  // An output of this key, by its symbol.
+  void AddProduced(std::uint64_t key) { ++produced_[key]; }
+
+  // Whether a key has fewer than it must have.
+  [[nodiscard]] bool Outstanding() const;
+  // Judges the outputs that were added, which are counted as `may` so far.
+  void Judge(Comparison* comparison) const;
+
+ private:
+  const OrderFreeCounts& bounds_;
+  const TextOf text_of_;
+  std::unordered_map<std::uint64_t, std::uint64_t> produced_;
+};
+
+}  // namespace playload
