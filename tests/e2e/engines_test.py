@@ -3,6 +3,7 @@ feeds at 30,000 events a second, and DuckDB over the same events. Right ones pas
 what is broken in them is named right; kill -9 in the middle does what the declared delivery says.
 """
 
+import datetime
 import json
 import os
 import pathlib
@@ -346,6 +347,7 @@ class FlinkSqlTest(EngineCase):
         return [
             *[*JAVA, str(jar), str(self.sql)],
             *[server.bootstrap, f"in={inputs}-", f"out={outputs}-", f"name={outputs}"],
+            *[str(option) for option in options if "=" in str(option)],
         ]
 
     def test_right_and_broken(self):
@@ -360,6 +362,45 @@ class FlinkSqlTest(EngineCase):
             self.assert_named(verdict, "fraud-alerts", "missing")
             self.assertEqual(verdict["fraud-alerts"]["unexpected"], 0, verdict)
             self.assert_right({"outputs": verdict}, (*STATELESS, "purchase-aggregates"))
+
+    def test_windows_that_answer_when_they_close(self):
+        """Windows of two seconds instead of a minute, on event time and Flink's watermarks."""
+        self.sql = dependencies.EXAMPLES / "flink-sql" / "spend-per-minute.sql"
+        rules = self.scratch / "rules.yaml"
+        text = self.playload("show", "rules", "spend-per-minute").stdout
+        rules.write_text(text.replace("tumbling: 1m, lateness: 5s", "tumbling: 2s, lateness: 1s"))
+        settings = ("seconds=2", "lateness=1")
+        job = self.start("windows", "windows", *settings)
+        # Every partition is to have events in the run's last second.
+        start = datetime.datetime.fromtimestamp(int(time.time()) + 4, datetime.timezone.utc)
+        instant = start.strftime("%Y-%m-%dT%H:%M:%S.5Z")
+        self.playload(*self.feeding("windows", "--start", instant))
+        by_rules = ("--rules", rules, "--topic", "spend-per-minute=windows-spend-per-minute")
+        self.playload(
+            *["verify", self.run_dir, "--from", f"kafka://{server.bootstrap}", *by_rules]
+        )
+        job.end()
+        output = self.verdict(self.run_dir)["outputs"]["spend-per-minute"]
+        self.assert_clean(output, "spend-per-minute")
+        self.assertGreater(output["expected"], 1000)
+
+        with self.subTest("refunds counted"):
+            broken = self.sql.read_text().replace("= 'purchase'", "<> 'gift'")
+            self.sql = self.scratch / "broken.sql"
+            self.sql.write_text(broken)
+            job = self.start("windows", "refunds", *settings)
+            topic = "refunds-spend-per-minute"
+            harness.wait_until(lambda: end_offsets(topic) >= output["expected"], START_SECONDS)
+            self.playload(
+                *["verify", self.run_dir, "--from", f"kafka://{server.bootstrap}"],
+                *["--rules", rules, "--topic", f"spend-per-minute={topic}", "--timeout", "3s"],
+                code=harness.EXIT_VERIFY_FAILED,
+            )
+            job.end()
+            example = self.verdict(self.run_dir)["outputs"]["spend-per-minute"]["examples"][0]
+            self.assertEqual(example["flaw"], "wrong")
+            refund = [e for e in example["history"] if '"refund"' in e["event"]]
+            self.assertIn("counted", refund[0]["rules"][0]["answer"])
 
 
 if __name__ == "__main__":

@@ -32,8 +32,11 @@ public final class RunSql {
     TableEnvironment tables = TableEnvironment.create(EnvironmentSettings.inStreamingMode());
     StatementSet inserts = tables.createStatementSet();
     for (String statement : statements(sql)) {
+      String[] setting = statement.split("'");
       if (statement.startsWith("INSERT")) {
         inserts.addInsertSql(statement);
+      } else if (statement.startsWith("SET") && setting.length == 4) { // SET 'name' = 'value'
+        tables.getConfig().set(setting[1], setting[3]);
       } else {
         tables.executeSql(statement);
       }
