@@ -346,13 +346,18 @@ class Verifier {
     Result<FinishedRun> run = LoadRun(options_.run_dir, fed_by_, options_.threads);
     if (!run) return run.error();
     run_ = std::move(*run);
-    return inputs_matcher_ ? TellLines() : TellRecords();
+    if (!inputs_matcher_) return TellRecords();
+    // Lines say what causes an output, but not to those who measure latency.
+    const bool outputs = !outputs_->outputs().empty();
+    if (outputs && meter_) {
+      if (Status s = TellRecords(); !s.ok()) return s;
+    }
+    return TellLines(outputs && !meter_);
   }
 
-  // The inputs are compared line by line.
-  Status TellLines() {
-    const bool outputs = !outputs_->outputs().empty();
-    outputs_->Begin(*run_.replay);
+  // The inputs are compared line by line, and with `outputs` both go in one.
+  Status TellLines(bool outputs) {
+    if (outputs) outputs_->Begin(*run_.replay);
     Status failed;
     Position events = 0;
     Status walked = run_.walker([&](const StreamEvent& event) {
@@ -362,7 +367,7 @@ class Verifier {
       if (failed.ok() && ++events % kPollEvery == 0) failed = PollBetween();
       return failed.ok();
     });
-    outputs_->End();
+    if (outputs) outputs_->End();
     return walked.ok() ? failed : walked;
   }
 
