@@ -94,6 +94,7 @@ Status Company::StartPipeline(const KafkaTransport& kafka) {
   options.settings = run.kafka;
   options.topics = run.topics;
   options.finish = &all_sent_;
+  options.create_topics = run.create_topics;
   options.connect_timeout = run.connect_timeout;
   options.log = run.log;
   // The pipeline begins at the beginning of its topics; what is in there already it would count

@@ -39,23 +39,6 @@ Status ReadKafka(const Flags& flags, const char* const* environment, PipelineOpt
   return {};
 }
 
-// Makes the output topics that are missing.
-Status EnsureOutputTopics(const PipelineOptions& options, const KafkaTopicShape& shape,
-                          const std::atomic<bool>& stop) {
-  KafkaClient::Options ask;
-  ask.brokers = options.brokers;
-  ask.settings = options.settings;
-  ask.log = options.log;
-  Result<std::unique_ptr<KafkaClient>> client = KafkaClient::Make(std::move(ask));
-  if (!client) return client.error();
-  if (Status s = (*client)->WaitForBroker(options.connect_timeout, stop); !s.ok()) return s;
-  for (const char* const usual : ReferencePipeline::kOutputNames) {
-    const Result<int> made = (*client)->EnsureTopic(TopicFor(options.topics, usual), shape, stop);
-    if (!made) return made.error();
-  }
-  return {};
-}
-
 }  // namespace
 
 const CommandSyntax& PipelineSyntax() {
@@ -96,11 +79,10 @@ Status PipelineCommand(const Flags& flags, const Invocation& invocation) {
       return flags.Wrong("break", s.message());
     }
   }
-  std::optional<KafkaTopicShape> shape;
   if (flags.Has("create-topics")) {
     const Result<KafkaTopicShape> given = ParseTopicShape(flags.Text("create-topics"));
     if (!given) return flags.Wrong("create-topics", given.error().message());
-    shape = *given;
+    options.create_topics = *given;
   }
   const std::string from = flags.Has("from") ? flags.Text("from") : "start";
   if (from != "start" && from != "end") {
@@ -123,9 +105,6 @@ Status PipelineCommand(const Flags& flags, const Invocation& invocation) {
                     STDERR_FILENO);
   for (const std::string& warning : options.settings.warnings()) progress.Say(warning);
   options.log = [&progress](const std::string& line) { progress.Say(line); };
-  if (shape) {
-    if (Status s = EnsureOutputTopics(options, *shape, signals.stop()); !s.ok()) return s;
-  }
   const Result<PipelineReport> report = RunPipeline(options, signals.stop());
   if (!report) return report.error();
   if (Status s = Print(report->Line() + "\n"); !s.ok()) return s;

@@ -184,6 +184,23 @@ bool HasRead(const KafkaReader& reader, const Places& ends) {
   });
 }
 
+// Makes those that are missing.
+Status EnsureOutputTopics(const PipelineOptions& options, const std::atomic<bool>& stop) {
+  KafkaClient::Options ask;
+  ask.brokers = options.brokers;
+  ask.settings = options.settings;
+  ask.log = options.log;
+  Result<std::unique_ptr<KafkaClient>> client = KafkaClient::Make(std::move(ask));
+  if (!client) return client.error();
+  if (Status s = (*client)->WaitForBroker(options.connect_timeout, stop); !s.ok()) return s;
+  for (const char* const usual : ReferencePipeline::kOutputNames) {
+    const Result<int> made =
+        (*client)->EnsureTopic(TopicOf(options, usual), options.create_topics, stop);
+    if (!made) return made.error();
+  }
+  return {};
+}
+
 }  // namespace
 
 std::string PipelineReport::Line() const {
@@ -202,6 +219,9 @@ std::string PipelineReport::Line() const {
 }
 
 Result<PipelineReport> RunPipeline(const PipelineOptions& options, const std::atomic<bool>& stop) {
+  if (options.create_topics) {
+    if (Status s = EnsureOutputTopics(options, stop); !s.ok()) return s;
+  }
   Result<Places> starts = Starts(options, stop);
   if (!starts) return starts.error();
   std::map<std::string, Input, std::less<>> inputs;

@@ -23,6 +23,7 @@
 
 #include "generator/base/status.h"
 #include "generator/reference/reference_pipeline.h"
+#include "transports/kafka/client.h"
 #include "transports/kafka/settings.h"
 
 namespace playload {
@@ -40,6 +41,8 @@ struct PipelineOptions {
   std::optional<std::chrono::milliseconds> until_idle;
   // Where given: once it is set, ends when all that there is was read.
   const std::atomic<bool>* finish = nullptr;
+  // How to make the output topics that are missing; nothing: the broker makes them, or refuses.
+  std::optional<KafkaTopicShape> create_topics;
   std::chrono::milliseconds connect_timeout{30'000};
   std::function<void(const std::string&)> log;  // "waiting for Kafka at ..." lines; may be empty
 };

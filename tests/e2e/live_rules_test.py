@@ -1,6 +1,7 @@
 """run --verify and verify by rules of one's own, on a real broker: while the run goes on, beside it
 and afterwards, with latencies, and from a difference to its cause."""
 
+import contextlib
 import unittest
 
 import harness
@@ -60,13 +61,12 @@ class LiveRulesTest(harness.Case):
 
     def test_live_and_afterwards_and_to_the_cause(self):
         mine = self.rules()
-        with self.pipeline():
-            self.playload(
-                *self.run_arguments("--seed", "7", "--rate", "6k", "--duration", "4s"),
-                *["--verify", "--rules", mine, *self.outputs, "--verify-timeout", "20s"],
-                *["--threshold", "alert_latency{fraud-alerts}.p(99)<30s"],
-            )
-            live = self.verdict(self.run_dir)
+        self.playload(
+            *self.run_arguments("--seed", "7", "--rate", "6k", "--duration", "4s", "--pipeline"),
+            *["--verify", "--rules", mine, *self.outputs, "--verify-timeout", "20s"],
+            *["--threshold", "alert_latency{fraud-alerts}.p(99)<30s"],
+        )
+        live = self.verdict(self.run_dir)
         self.assertEqual(live["rules"]["name"], "mine")
         for output in harness.OUTPUTS:
             self.assert_clean(live["outputs"][output], output)
@@ -95,10 +95,12 @@ class LiveRulesTest(harness.Case):
 
     def test_of_a_run_that_goes_on_and_of_its_inputs(self):
         mine = self.rules()
-        with self.pipeline(), self.started(
+        with self.started(
             *self.run_arguments("--seed", "8", "--rate", "2k", "--duration", "6s")
-        ) as run:
+        ) as run, contextlib.ExitStack() as stack:
+            # The run makes the topics that the pipeline reads.
             harness.wait_until(lambda: (self.run_dir / "manifest.json").exists())
+            stack.enter_context(self.pipeline())
             verdict = self.verified("--rules", mine)
             self.assertEqual(run.wait(), 0, run.output())
             self.assertGreater(verdict["outputs"]["fraud-alerts"]["matched"], 0)
