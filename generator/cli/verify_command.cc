@@ -8,6 +8,7 @@
 #include "generator/cli/commands.h"
 #include "generator/cli/output.h"
 #include "generator/cli/run_setup.h"
+#include "generator/cli/shrink_flags.h"
 #include "generator/cli/verify_flags.h"
 #include "generator/run/progress.h"
 #include "generator/run/signals.h"
@@ -37,6 +38,17 @@ const CommandSyntax& VerifySyntax() {
          {"kafka-config", "FILE", "properties of librdkafka from a file; the place for secrets"},
          {"connect-timeout", "TIME", "how long to wait for Kafka at the start (default: 30s)"},
          {"threads", "N", "that make the events again (default: all cores)"},
+         {"shrink", "FILE",
+          "when outputs differ: find the smallest scenario that still shows it, and write it "
+          "there; needs --pipeline"},
+         {"pipeline", "COMMAND",
+          "runs the pipeline for --shrink: reads events where $PLAYLOAD_EVENTS_DIR says, writes "
+          "outputs into $PLAYLOAD_OUTPUTS_DIR, and ends"},
+         {"pipeline-timeout", "TIME", "how long the command may take each time (default: 60s)"},
+         {"shrink-failure", "OUTPUT/CLASS",
+          "which failure to keep: fraud-alerts/missing (default: the most frequent)"},
+         {"shrink-attempts", "N", "how often the command is run at most (default: 200)"},
+         {"keep", "DIR", "keep events, outputs and prints of every attempt there"},
          {"quiet", "", "no progress"}},
         1,
         1,
@@ -49,6 +61,8 @@ const CommandSyntax& VerifySyntax() {
 }
 
 Status VerifyCommand(const Flags& flags, const Invocation& invocation) {
+  const Result<std::optional<ShrinkRequest>> shrink = ReadShrinkFlags(flags);
+  if (!shrink) return shrink.error();
   VerifyOptions options;
   options.run_dir = flags.arguments().front();
   options.from = flags.Text("from");
@@ -93,7 +107,8 @@ Status VerifyCommand(const Flags& flags, const Invocation& invocation) {
   }
   const std::string text = VerdictText(verification->verdict, verification->history);
   if (Status s = Print(text); !s.ok()) return s;
-  return StatusOf(verification->verdict);
+  if (!*shrink) return StatusOf(verification->verdict);
+  return ShrinkAfter(**shrink, flags, options, verification->verdict, signals.stop(), &progress);
 }
 
 Status StatusOf(const Verdict& verdict) {

@@ -11,13 +11,13 @@
 #include <system_error>
 #include <utility>
 
+#include "generator/base/scratch_folder.h"
 #include "generator/base/system.h"
 #include "generator/base/text.h"
 #include "generator/measure/corpus.h"
 #include "generator/measure/curve.h"
 #include "generator/measure/plain_writer.h"
 #include "generator/measure/report.h"
-#include "generator/measure/scratch_folder.h"
 #include "generator/measure/trial.h"
 #include "generator/measure/yardstick.h"
 #include "generator/run/run_clock.h"

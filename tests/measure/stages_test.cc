@@ -7,9 +7,9 @@
 #include <string>
 #include <vector>
 
+#include "generator/base/scratch_folder.h"
 #include "generator/measure/bench.h"
 #include "generator/measure/plain_writer.h"
-#include "generator/measure/scratch_folder.h"
 #include "scenarios/load.h"
 
 namespace playload {

@@ -32,6 +32,9 @@ struct EventDelete {
 struct NewTopicDelete {
   void operator()(rd_kafka_NewTopic_t* topic) const { rd_kafka_NewTopic_destroy(topic); }
 };
+struct DeleteTopicDelete {
+  void operator()(rd_kafka_DeleteTopic_t* topic) const { rd_kafka_DeleteTopic_destroy(topic); }
+};
 struct AdminOptionsDelete {
   void operator()(rd_kafka_AdminOptions_t* options) const {
     rd_kafka_AdminOptions_destroy(options);
@@ -283,6 +286,37 @@ Result<int> KafkaClient::EnsureTopic(const std::string& topic,
   if (stop) return Status(Code::kInterrupted, "interrupted while creating topic '" + topic + "'");
   return Status(Code::kUnreachable, "topic '" + topic + "' was created at " + options_.brokers +
                                         " but does not appear");
+}
+
+Status KafkaClient::DeleteTopics(const std::vector<std::string>& topics) {
+  std::vector<std::unique_ptr<rd_kafka_DeleteTopic_t, DeleteTopicDelete>> wanted;
+  std::vector<rd_kafka_DeleteTopic_t*> list;
+  for (const std::string& topic : topics) {
+    wanted.emplace_back(rd_kafka_DeleteTopic_new(topic.c_str()));
+    list.push_back(wanted.back().get());
+  }
+  const std::unique_ptr<rd_kafka_AdminOptions_t, AdminOptionsDelete> options(
+      rd_kafka_AdminOptions_new(handle_.get(), RD_KAFKA_ADMIN_OP_DELETETOPICS));
+  const KafkaQueue queue(rd_kafka_queue_new(handle_.get()));
+  rd_kafka_DeleteTopics(handle_.get(), list.data(), list.size(), options.get(), queue.get());
+  const std::unique_ptr<rd_kafka_event_t, EventDelete> event(
+      rd_kafka_queue_poll(queue.get(), static_cast<int>(options_.patience.count())));
+  const std::string what = "cannot delete topics at " + options_.brokers + ": ";
+  if (event == nullptr) return {Code::kUnreachable, what + "no answer"};
+  if (const rd_kafka_resp_err_t error = rd_kafka_event_error(event.get())) {
+    return Invalid(what + rd_kafka_err2str(error));
+  }
+  std::size_t count = 0;
+  const rd_kafka_topic_result_t* const* results =
+      rd_kafka_DeleteTopics_result_topics(rd_kafka_event_DeleteTopics_result(event.get()), &count);
+  for (std::size_t i = 0; i < count; ++i) {
+    const rd_kafka_resp_err_t error = rd_kafka_topic_result_error(results[i]);
+    if (error != RD_KAFKA_RESP_ERR_NO_ERROR) {
+      return Invalid(what + rd_kafka_topic_result_name(results[i]) + ": " +
+                     rd_kafka_err2str(error));
+    }
+  }
+  return {};
 }
 
 Result<KafkaClient::Range> KafkaClient::Offsets(const std::string& topic, int partitions) {

@@ -73,6 +73,9 @@ class KafkaClient {
   Result<int> EnsureTopic(const std::string& topic, const std::optional<KafkaTopicShape>& shape,
                           const std::atomic<bool>& stop);
 
+  // For topics that the caller itself has made, and nobody else knows of.
+  Status DeleteTopics(const std::vector<std::string>& topics);
+
   struct Range {
     std::vector<std::int64_t> begin;  // first offset that is there, per partition
     std::vector<std::int64_t> end;    // offset that the next record will get

@@ -1,4 +1,4 @@
-#include "generator/measure/scratch_folder.h"
+#include "generator/base/scratch_folder.h"
 
 #include <cerrno>
 #include <cstdlib>
@@ -17,8 +17,8 @@ bool IsFull(int error) { return error == ENOSPC || error == EDQUOT || error == E
 
 }  // namespace
 
-Result<ScratchFolder> ScratchFolder::MakeIn(const std::string& parent) {
-  std::string path = (fs::path(parent) / "playload-bench-XXXXXX").string();
+Result<ScratchFolder> ScratchFolder::MakeIn(const std::string& parent, const std::string& whose) {
+  std::string path = (fs::path(parent) / ("playload-" + whose + "-XXXXXX")).string();
   if (mkdtemp(path.data()) == nullptr) {
     const int error = errno;
     return Status(IsFull(error) ? Code::kDestination : Code::kInvalid,
@@ -29,9 +29,13 @@ Result<ScratchFolder> ScratchFolder::MakeIn(const std::string& parent) {
 
 Result<ScratchFolder> ScratchFolder::MakeInMemory() {
   if (Result<ScratchFolder> made = MakeIn("/dev/shm")) return made;
+  return MakeTemporary("bench");
+}
+
+Result<ScratchFolder> ScratchFolder::MakeTemporary(const std::string& whose) {
   std::error_code error;
   const fs::path usual = fs::temp_directory_path(error);
-  return MakeIn(error ? "/tmp" : usual.string());
+  return MakeIn(error ? "/tmp" : usual.string(), whose);
 }
 
 ScratchFolder::~ScratchFolder() {

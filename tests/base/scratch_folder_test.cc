@@ -1,4 +1,4 @@
-#include "generator/measure/scratch_folder.h"
+#include "generator/base/scratch_folder.h"
 
 #include <doctest/doctest.h>
 

@@ -14,11 +14,14 @@ namespace playload {
 
 class ScratchFolder {
  public:
-  // Inside `parent`, which must exist.
-  static Result<ScratchFolder> MakeIn(const std::string& parent);
+  // Inside `parent`, which must exist. `whose`: as its name says it.
+  static Result<ScratchFolder> MakeIn(const std::string& parent,
+                                      const std::string& whose = "bench");
   // Where no disk is waited for, if there is such a place: for what belongs to a run and is not
   // measured.
   static Result<ScratchFolder> MakeInMemory();
+  // Where temporary files belong: $TMPDIR, or /tmp.
+  static Result<ScratchFolder> MakeTemporary(const std::string& whose);
 
   ~ScratchFolder();
   ScratchFolder(ScratchFolder&& other) noexcept;
