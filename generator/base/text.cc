@@ -14,6 +14,54 @@ namespace {
 
 constexpr std::int64_t kNsPerSecond = 1'000'000'000;
 
+// How many bytes the character of UTF-8 at the front of `text` has; 0: none stands there.
+std::size_t Utf8Length(std::string_view text) {
+  const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
+  const unsigned lead = byte(0);
+  const std::size_t length = lead < 0x80   ? 1
+                             : lead < 0xc2 ? 0
+                             : lead < 0xe0 ? 2
+                             : lead < 0xf0 ? 3
+                                           : 4;
+  if (length == 0 || lead > 0xf4 || length > text.size()) return 0;
+  for (std::size_t i = 1; i < length; ++i) {
+    if ((byte(i) & 0xc0) != 0x80) return 0;
+  }
+  // Longer forms than needed, surrogates, and what lies beyond Unicode.
+  if (lead == 0xe0 && byte(1) < 0xa0) return 0;
+  if (lead == 0xed && byte(1) > 0x9f) return 0;
+  if (lead == 0xf0 && byte(1) < 0x90) return 0;
+  if (lead == 0xf4 && byte(1) > 0x8f) return 0;
+  return length;
+}
+
+// A control character of ASCII, or one of those that UTF-8 writes in two bytes.
+bool IsControl(std::string_view character) {
+  const auto lead = static_cast<unsigned char>(character[0]);
+  return lead < 0x20 || lead == 0x7f ||
+         (lead == 0xc2 && static_cast<unsigned char>(character[1]) < 0xa0);
+}
+
+std::string Escaped(std::string_view text, bool controls) {
+  constexpr char kHex[] = "0123456789abcdef";
+  std::string out;
+  out.reserve(text.size());
+  while (!text.empty()) {
+    const std::size_t length = Utf8Length(text);
+    const std::string_view character = text.substr(0, std::max<std::size_t>(length, 1));
+    text.remove_prefix(character.size());
+    if (length > 0 && (!controls || character == "\n" || !IsControl(character))) {
+      out += character;
+      continue;
+    }
+    for (const char c : character) {
+      const auto byte = static_cast<unsigned char>(c);
+      out += {'\\', 'x', kHex[byte >> 4], kHex[byte & 15]};
+    }
+  }
+  return out;
+}
+
 bool IsDigit(char c) { return c >= '0' && c <= '9'; }
 
 // A decimal in front of a text: digits, and a point with digits where there is one.
@@ -364,6 +412,10 @@ std::string Quoted(std::string_view text) {
   for (const char c : text.substr(0, kMost)) out += c >= ' ' && c <= '~' ? c : '?';
   return out + (text.size() > kMost ? "...'" : "'");
 }
+
+std::string AsUtf8(std::string_view text) { return Escaped(text, false); }
+
+std::string Printable(std::string_view text) { return Escaped(text, true); }
 
 std::string Nearest(std::string_view name, const std::vector<std::string>& candidates) {
   constexpr std::size_t kLongest =

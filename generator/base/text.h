@@ -37,6 +37,11 @@ std::string FormatCount(std::uint64_t count);  // "1,234,567"
 // what is not printable ASCII.
 std::string Quoted(std::string_view text);
 
+// What somebody else wrote, as UTF-8: each byte that is none becomes four characters, "\\xff".
+std::string AsUtf8(std::string_view text);
+// The same for a terminal, which control characters could speak to: they too, but for newlines.
+std::string Printable(std::string_view text);
+
 // The candidate nearest to `name` by edit distance, "" when none is near.
 std::string Nearest(std::string_view name, const std::vector<std::string>& candidates);
 // "; did you mean 'whale'?" or "; valid: a, b, c".

@@ -1,4 +1,5 @@
-// JsonText: writes the JSON files of the run directory with RapidJSON, indented by two.
+// JsonText: writes the JSON files of the run directory with RapidJSON, indented by two. Texts may
+// be any bytes: what is no UTF-8 in them is written as AsUtf8() does.
 //
 // Threads: one writer each.
 
@@ -10,6 +11,8 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+
+#include "generator/base/text.h"
 
 namespace playload {
 
@@ -39,7 +42,8 @@ class JsonText {
   }
 
   void Value(std::string_view text) {
-    writer_.String(text.data(), static_cast<rapidjson::SizeType>(text.size()));
+    const std::string valid = AsUtf8(text);
+    writer_.String(valid.data(), static_cast<rapidjson::SizeType>(valid.size()));
   }
   void Value(const char* text) { Value(std::string_view(text)); }
   void Value(std::uint64_t number) { writer_.Uint64(number); }

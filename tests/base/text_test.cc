@@ -251,6 +251,27 @@ TEST_CASE("Text: what somebody wrote is quoted on one short line") {
   CHECK(Quoted(std::string(61, 'x')) == "'" + std::string(60, 'x') + "...'");
 }
 
+TEST_CASE("Text: what is no UTF-8 is shown by its bytes, and control characters on a terminal") {
+  const std::string good =
+      "a\xc2\xa0\xdf\xbf\xe0\xa0\x80\xed\x9f\xbf\xf0\x90\x80\x80\xf4\x8f\xbf\xbf";
+  CHECK(AsUtf8(good) == good);
+  CHECK(Printable(good) == good);
+  CHECK(AsUtf8("").empty());
+  CHECK(AsUtf8("\x80 \xff") == R"(\x80 \xff)");
+  CHECK(AsUtf8("cut \xe2\x82") == R"(cut \xe2\x82)");
+  CHECK(AsUtf8("\xc3(") == R"(\xc3()");
+  // Longer than needed, a surrogate, beyond Unicode.
+  CHECK(AsUtf8("\xc0\xaf") == R"(\xc0\xaf)");
+  CHECK(AsUtf8("\xe0\x9f\xbf") == R"(\xe0\x9f\xbf)");
+  CHECK(AsUtf8("\xed\xa0\x80") == R"(\xed\xa0\x80)");
+  CHECK(AsUtf8("\xf0\x8f\xbf\xbf") == R"(\xf0\x8f\xbf\xbf)");
+  CHECK(AsUtf8("\xf4\x90\x80\x80") == R"(\xf4\x90\x80\x80)");
+  CHECK(AsUtf8("\xf5\x80\x80\x80") == R"(\xf5\x80\x80\x80)");
+  const std::string_view controls("a\0\x1b[31m\r\n\x7f\xc2\x9b", 12);
+  CHECK(AsUtf8(controls) == controls);
+  CHECK(Printable(controls) == "a\\x00\\x1b[31m\\x0d\n\\x7f\\xc2\\x9b");
+}
+
 TEST_CASE("Text: the nearest name is one that a slip of the fingers gives") {
   const std::vector<std::string> names = {"whale", "casual", "regular", "card-tester",
                                           "card-tester-near"};

@@ -78,4 +78,12 @@ TEST_CASE("JsonText: arrays on one line hold their arrays on it, the rest is ind
   CHECK(json.Text() == "{\n  \"a\": [[1, 2], []],\n  \"b\": [\n    0.123\n  ]\n}\n");
 }
 
+TEST_CASE("Files: a text of any bytes is written as valid UTF-8") {
+  JsonText json;
+  json.BeginObject();
+  json.Field("got", std::string_view("\xc3( \xc3\xa4"));
+  json.EndObject();
+  CHECK(json.Text() == "{\n  \"got\": \"\\\\xc3( \xc3\xa4\"\n}\n");
+}
+
 }  // namespace playload
