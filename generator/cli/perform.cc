@@ -177,12 +177,13 @@ Status Company::FinishPipeline(const std::atomic<bool>& enough) {
 Status Company::FinishVerification(const RunSummary& summary, const std::atomic<bool>& enough) {
   if (!verification_.started()) return {};
   SteadyClock clock;
-  const Result<Verification> verification =
+  Result<Verification> verification =
       verification_.Wait(enough, [&] { progress_.Show(Says(), clock.Now()); });
   if (!verification) {
     return {verification.error().code(), "--verify: " + verification.error().message()};
   }
-  const Verdict& verdict = verification->verdict;
+  Verdict& verdict = verification->verdict;
+  NoteSilence(setup_.run.destinations.topics, &verdict);
   if (Status s = WriteVerdict(summary.run_dir, verdict, verification->history_fields); !s.ok())
     return s;
   if (!verdict.thresholds.empty()) {
@@ -190,7 +191,8 @@ Status Company::FinishVerification(const RunSummary& summary, const std::atomic<
     judged.thresholds = verdict.thresholds;
     if (Status s = WriteSummary(judged); !s.ok()) return s;
   }
-  const std::string text = VerdictText(verdict, verification->history);
+  // It shows records as they came, whatever is in them.
+  const std::string text = Printable(VerdictText(verdict, verification->history));
   progress_.Finish();
   // The verdict is this command's result, unless its result is the events.
   const std::vector<Address>& to = setup_.run.to;

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -59,5 +60,8 @@ Result<std::int64_t> ReadDuration(const Flags& flags, std::string_view name, std
 Result<int> ReadThreads(const Flags& flags, bool paced);
 // OK, or kVerification naming what failed.
 Status StatusOf(const Verdict& verdict);
+// Adds a note about outputs of which nothing came, or nothing of this run, by the names of their
+// topics; `topics` as of VerifyOptions.
+void NoteSilence(const std::map<std::string, std::string>& topics, Verdict* verdict);
 
 }  // namespace playload

@@ -99,16 +99,40 @@ Status VerifyCommand(const Flags& flags, const Invocation& invocation) {
                     STDERR_FILENO);
   for (const std::string& warning : options.settings.warnings()) progress.Say(warning);
   options.log = [&progress](const std::string& line) { progress.Note(line); };
-  const Result<Verification> verification = Verify(options, signals.stop());
+  Result<Verification> verification = Verify(options, signals.stop());
   if (!verification) return verification.error();
+  NoteSilence(options.topics, &verification->verdict);
   if (Status s = WriteVerdict(options.run_dir, verification->verdict, verification->history_fields);
       !s.ok()) {
     return s;
   }
-  const std::string text = VerdictText(verification->verdict, verification->history);
+  // It shows records as they came, whatever is in them.
+  const std::string text = Printable(VerdictText(verification->verdict, verification->history));
   if (Status s = Print(text); !s.ok()) return s;
   if (!*shrink) return StatusOf(verification->verdict);
   return ShrinkAfter(**shrink, flags, options, verification->verdict, signals.stop(), &progress);
+}
+
+void NoteSilence(const std::map<std::string, std::string>& topics, Verdict* verdict) {
+  std::string silent;
+  std::string of_others;
+  for (const Comparison& c : verdict->outputs) {
+    if (c.expected == 0 || c.seen() > c.foreign) continue;
+    const auto renamed = topics.find(c.name);
+    std::string* const list = c.foreign == 0 ? &silent : &of_others;
+    *list += (list->empty() ? "" : ", ") + (renamed == topics.end() ? c.name : renamed->second);
+  }
+  if (!silent.empty()) {
+    verdict->notes.push_back("nothing came from " + silent +
+                             ": is your pipeline running, has it read the events of this run, and "
+                             "is this where it writes? --topic USUAL=OTHER says what yours is "
+                             "called");
+  }
+  if (!of_others.empty()) {
+    verdict->notes.push_back("all that came from " + of_others +
+                             " is of other runs (foreign): has your pipeline read the topics of "
+                             "this one?");
+  }
 }
 
 Status StatusOf(const Verdict& verdict) {
@@ -116,7 +140,9 @@ Status StatusOf(const Verdict& verdict) {
   std::string failed;
   for (const std::vector<Comparison>* part : {&verdict.outputs, &verdict.inputs}) {
     for (const Comparison& comparison : *part) {
-      if (!comparison.passed()) failed += (failed.empty() ? "" : ", ") + comparison.name;
+      if (comparison.passed()) continue;
+      failed += (failed.empty() ? "" : ", ") + comparison.name;
+      if (comparison.seen() == 0) failed += " (nothing came)";
     }
   }
   std::string thresholds;
