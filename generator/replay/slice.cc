@@ -247,6 +247,7 @@ Status SliceWalk::WalkEntity(const SliceEntity& who, const Visitor& visit) {
     start = i;
     made = there;
   }
+  if (last <= first) return {};  // it was over before the slice begins
   lanes.Reset();
   if (start && !checkpoints_->RestoreLane(*start, who.lane, &lanes)) {
     lanes.Reset();
