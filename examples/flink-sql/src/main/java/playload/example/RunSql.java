@@ -7,6 +7,9 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
+import org.apache.flink.configuration.Configuration;
+import org.apache.flink.configuration.JobManagerOptions;
+import org.apache.flink.configuration.RestOptions;
 import org.apache.flink.table.api.EnvironmentSettings;
 import org.apache.flink.table.api.StatementSet;
 import org.apache.flink.table.api.TableEnvironment;
@@ -14,6 +17,7 @@ import org.apache.flink.table.api.TableResult;
 
 /** Runs a file of SQL on a Flink of its own: all its INSERTs as one job. */
 public final class RunSql {
+  private static final String LOOPBACK = "127.0.0.1";
   private static final String USAGE = "usage: java -jar flink-sql.jar FILE KAFKA [NAME=VALUE...]";
 
   private RunSql() {}
@@ -29,7 +33,16 @@ public final class RunSql {
       sql =
           sql.replace("${" + setting.substring(0, equals) + "}", setting.substring(equals + 1));
     }
-    TableEnvironment tables = TableEnvironment.create(EnvironmentSettings.inStreamingMode());
+    // Whoever reaches Flink's REST port can cancel jobs; by default everybody does.
+    Configuration configuration = new Configuration();
+    configuration.set(RestOptions.BIND_ADDRESS, LOOPBACK);
+    configuration.set(JobManagerOptions.BIND_HOST, LOOPBACK);
+    TableEnvironment tables =
+        TableEnvironment.create(
+            EnvironmentSettings.newInstance()
+                .inStreamingMode()
+                .withConfiguration(configuration)
+                .build());
     StatementSet inserts = tables.createStatementSet();
     for (String statement : statements(sql)) {
       String[] setting = statement.split("'");

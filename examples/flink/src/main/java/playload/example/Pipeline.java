@@ -14,6 +14,8 @@ import org.apache.flink.api.common.typeinfo.TypeInformation;
 import org.apache.flink.configuration.CheckpointingOptions;
 import org.apache.flink.configuration.Configuration;
 import org.apache.flink.configuration.ExternalizedCheckpointRetention;
+import org.apache.flink.configuration.JobManagerOptions;
+import org.apache.flink.configuration.RestOptions;
 import org.apache.flink.configuration.RestartStrategyOptions;
 import org.apache.flink.configuration.StateRecoveryOptions;
 import org.apache.flink.connector.base.DeliveryGuarantee;
@@ -33,6 +35,7 @@ public final class Pipeline {
   private static final int MOST_PURCHASES = 5; // without an alert
   private static final int MOST_LOAD = 80; // percent
   private static final Duration CHECKPOINTS = Duration.ofSeconds(1);
+  private static final String LOOPBACK = "127.0.0.1";
 
   private final Options options;
   private final StreamExecutionEnvironment environment;
@@ -123,6 +126,9 @@ public final class Pipeline {
   private static Configuration configuration(Options options) throws IOException {
     Path state = Files.createDirectories(Path.of(options.state()).toAbsolutePath());
     Configuration configuration = new Configuration();
+    // Whoever reaches Flink's REST port can cancel jobs; by default everybody does.
+    configuration.set(RestOptions.BIND_ADDRESS, LOOPBACK);
+    configuration.set(JobManagerOptions.BIND_HOST, LOOPBACK);
     configuration.set(RestartStrategyOptions.RESTART_STRATEGY, "disable");
     configuration.set(CheckpointingOptions.CHECKPOINTING_INTERVAL, CHECKPOINTS);
     configuration.set(CheckpointingOptions.CHECKPOINTS_DIRECTORY, state.toUri().toString());
