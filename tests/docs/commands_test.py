@@ -1,11 +1,13 @@
 """Runs the commands of README.md and docs/*.md; fences.py says how they are marked.
 
 Without --kafka: every fence that needs no broker. With it: the pages that have a fence which needs
-Kafka, whole, each against a fresh broker. A fence that needs `playload serve` gets one in both. A
-command has a minute or two; the program under test comes first on PATH.
+Kafka, whole, each against a fresh broker, some pages at once, for most of their time is waiting. A
+fence that needs `playload serve` gets one in both. A command has a minute or two; the program under
+test comes first on PATH.
 """
 
 import argparse
+import concurrent.futures
 import contextlib
 import json
 import os
@@ -23,6 +25,7 @@ import fences
 from http_server import PlayloadServer
 
 COMMAND_SECONDS = 120
+PAGES_AT_ONCE = 3  # with a broker each
 BROKER = "127.0.0.1:9092"
 SERVER = "127.0.0.1:8000"
 
@@ -144,10 +147,14 @@ def main() -> int:
     if options.kafka:
         import kafka_server  # pylint: disable=import-outside-toplevel
 
-        for found in by_page.values():
-            if any(fence.needs_kafka for fence in found):
-                with kafka_server.KafkaServer() as server:
-                    wrong += Page(environment, server.bootstrap).run(found)
+        def with_broker(found: list[fences.Fence]) -> list[str]:
+            with kafka_server.KafkaServer() as server:
+                return Page(environment, server.bootstrap).run(found)
+
+        needy = [found for found in by_page.values() if any(f.needs_kafka for f in found)]
+        with concurrent.futures.ThreadPoolExecutor(PAGES_AT_ONCE) as pool:
+            for texts in pool.map(with_broker, needy):
+                wrong += texts
     else:
         for found in by_page.values():
             wrong += Page(environment, None).run([f for f in found if not f.needs_kafka])

@@ -115,6 +115,10 @@ class EngineCase(harness.Case):
     def check_right(self, *, also: tuple = ()) -> None:
         """The right job beside a live run."""
         job = self.start(self.engine, self.engine)
+        for pid in (job.process.pid, server.pid):
+            for address in harness.listening(pid):
+                self.assertTrue(address.is_loopback, f"{job.command} listens on {address}")
+        self.assertTrue(harness.listening(server.pid))
         self.playload(*self.feeding(self.engine, *also))
         self.summary(self.run_dir)
         verdict = self.verify(self.engine)
@@ -123,13 +127,18 @@ class EngineCase(harness.Case):
         self.assertEqual(verdict["delivery"], "exactly-once")
         self.assertEqual(verdict["isolation"], "read_committed")
 
-    def check_broken(self, name: str, *options: object) -> dict:
-        """Another job over the topics of the right one: what the verdict says of its outputs."""
-        outputs = f"{self.engine}-{name}"
-        job = self.start(self.engine, outputs, *options)
-        verdict = self.verify_broken(outputs)
-        job.end()
-        return verdict
+    def check_broken(self, jobs: dict[str, tuple]) -> dict[str, dict]:
+        """Other jobs over the topics of the right one, side by side, by their names and options: by
+        name, what the verdict says of a job's outputs."""
+        running = {
+            name: self.start(self.engine, f"{self.engine}-{name}", *options)
+            for name, options in jobs.items()
+        }
+        verdicts = {}
+        for name, job in running.items():
+            verdicts[name] = self.verify_broken(f"{self.engine}-{name}")
+            job.end()
+        return verdicts
 
     def run_and_kill(self, name: str, *options: object) -> str:
         """A run in whose middle the job is killed and started again; what its topics begin with."""
@@ -195,20 +204,25 @@ class KafkaStreamsTest(EngineCase):
         self.check_right(also=("--to", f"file:{events}"))
         with self.subTest("DuckDB agrees"):
             self.check_duckdb(events)
+        broken = self.check_broken(
+            {
+                "early-alert": ("--break", "early-alert"),
+                "wrong-key": ("--break", "wrong-key"),
+                "dsl-cache": ("--break", "dsl-cache", "--delivery", "at-least-once"),
+            }
+        )
         with self.subTest("early-alert"):
-            verdict = self.check_broken("early-alert", "--break", "early-alert")
+            verdict = broken["early-alert"]
             self.assert_named(verdict, "fraud-alerts", "unexpected")
             self.assertEqual(verdict["fraud-alerts"]["missing"], 0, verdict)
             self.assert_right({"outputs": verdict}, (*STATELESS, "purchase-aggregates"))
         with self.subTest("wrong-key"):
-            verdict = self.check_broken("wrong-key", "--break", "wrong-key")
+            verdict = broken["wrong-key"]
             self.assert_named(verdict, "purchase-aggregates", "missing", "unexpected")
             self.assert_named(verdict, "fraud-alerts", "missing")
             self.assert_right({"outputs": verdict}, STATELESS)
         with self.subTest("dsl-cache"):
-            verdict = self.check_broken(
-                "dsl-cache", "--break", "dsl-cache", "--delivery", "at-least-once"
-            )
+            verdict = broken["dsl-cache"]
             self.assert_named(verdict, "purchase-aggregates", "missing")
             for other in ("unexpected", "duplicate", "wrong"):
                 self.assertEqual(verdict["purchase-aggregates"][other], 0, verdict)
@@ -272,7 +286,7 @@ class FlinkTest(EngineCase):
     def test_right_and_broken(self):
         self.check_right()
         with self.subTest("wrong-key"):
-            verdict = self.check_broken("wrong-key", "--break", "wrong-key")
+            verdict = self.check_broken({"wrong-key": ("--break", "wrong-key")})["wrong-key"]
             self.assert_named(verdict, "purchase-aggregates", "missing", "unexpected")
             self.assertEqual(verdict["fraud-alerts"]["matched"], 0, verdict)
             self.assert_right({"outputs": verdict}, STATELESS)
@@ -358,7 +372,7 @@ class FlinkSqlTest(EngineCase):
             broken = text.replace("transaction_count > 5", "transaction_count > 6")
             self.assertNotEqual(broken, text)
             self.sql.write_text(broken)
-            verdict = self.check_broken("late-alert")
+            verdict = self.check_broken({"late-alert": ()})["late-alert"]
             self.assert_named(verdict, "fraud-alerts", "missing")
             self.assertEqual(verdict["fraud-alerts"]["unexpected"], 0, verdict)
             self.assert_right({"outputs": verdict}, (*STATELESS, "purchase-aggregates"))

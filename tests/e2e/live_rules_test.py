@@ -34,6 +34,9 @@ class LiveRulesTest(harness.Case):
         return path
 
     def pipeline(self):
+        # It ends where a topic that it is to read is not there yet.
+        topics = (option.split("=")[1] for option in (*self.inputs, *self.outputs) if "=" in option)
+        harness.make_topics(server.bootstrap, topics)
         return self.started(
             *["pipeline", "--kafka", server.bootstrap, *self.inputs, *self.outputs, *CREATE_TOPICS],
         )
