@@ -128,8 +128,10 @@ Status Company::StartVerification(const std::string& run_dir, const Destination&
     for (const std::string& usual : TopicsToRename(options.rules)) {
       topics.push_back(TopicFor(run.topics, usual));
     }
-    auto ends = TopicEnds({setup_.verify_at->brokers, run.kafka, run.connect_timeout}, topics,
-                          signals_.stop());
+    auto ends = TopicEnds({.brokers = setup_.verify_at->brokers,
+                           .settings = run.kafka,
+                           .connect_timeout = run.connect_timeout},
+                          topics, signals_.stop());
     if (!ends) return {ends.error().code(), "--verify: " + ends.error().message()};
     feed_->output_starts = std::move(*ends);
   }

@@ -86,9 +86,10 @@ class KafkaCollector : public Collector {
 };
 
 // Blocks until every topic exists. A pipeline may make its own when it starts.
-Status WaitForTopics(KafkaReader& asker, const std::vector<Topic>& topics, milliseconds timeout,
-                     const Collector::Log& log, const std::atomic<bool>& stop) {
-  const auto deadline = steady_clock::now() + timeout;
+Status WaitForTopics(KafkaReader& asker, const std::vector<Topic>& topics,
+                     const KafkaSource& source, const Collector::Log& log,
+                     const std::atomic<bool>& stop) {
+  auto deadline = steady_clock::now() + source.topic_timeout;
   for (const Topic& topic : topics) {
     bool said = false;
     while (true) {
@@ -97,6 +98,9 @@ Status WaitForTopics(KafkaReader& asker, const std::vector<Topic>& topics, milli
       if (*exists) break;
       if (stop.load(std::memory_order_relaxed)) {
         return {Code::kInterrupted, "interrupted while waiting for topic " + topic.name};
+      }
+      if (source.still_made && source.still_made()) {
+        deadline = steady_clock::now() + source.topic_timeout;
       }
       if (steady_clock::now() >= deadline) {
         return Invalid("there is no topic '" + topic.name +
@@ -182,7 +186,7 @@ Result<std::unique_ptr<Collector>> CollectFromKafka(const KafkaSource& source,
   {
     KafkaReader asker(options);
     if (Status s = asker.Open(stop); !s.ok()) return s;
-    if (Status s = WaitForTopics(asker, *list, source.topic_timeout, log, stop); !s.ok()) return s;
+    if (Status s = WaitForTopics(asker, *list, source, log, stop); !s.ok()) return s;
   }
   for (const Topic& topic : *list) {
     std::vector<std::int64_t>& start = options.topics[topic.name];

@@ -51,7 +51,7 @@ constexpr Position kPollEvery = 4'096;
 LocateSource LocateSourceFor(const ManifestDestination& destination, std::string brokers,
                              const KafkaSettings& settings, milliseconds connect_timeout,
                              const std::map<std::string, std::string>& renamed) {
-  LocateSource source{{std::move(brokers), settings, connect_timeout, connect_timeout},
+  LocateSource source{{std::move(brokers), settings, connect_timeout, connect_timeout, {}},
                       destination.topics,
                       destination.start_offsets};
   for (std::size_t k = 0; k < kKinds; ++k) {
@@ -216,9 +216,11 @@ class Verifier {
     if (address->embedded && options_.live == nullptr) {
       return Invalid("the embedded Kafka lives only in its run: use `playload run --verify`");
     }
-    return CollectFromKafka(
-        {address->brokers, options_.settings, options_.connect_timeout, options_.timeout}, topics,
-        options_.log, stop_);
+    KafkaSource source{
+        address->brokers, options_.settings, options_.connect_timeout, options_.timeout, {}};
+    // A pipeline may make its topics when it has something to say.
+    if (LiveFeed* const live = options_.live) source.still_made = [live] { return !live->over; };
+    return CollectFromKafka(source, topics, options_.log, stop_);
   }
 
   Status Poll(milliseconds timeout) {
