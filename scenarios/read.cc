@@ -106,6 +106,10 @@ class Reader {
   Status ReadOverload(const YamlNode& node);
   Status ReadProbe(const YamlNode& node);
   Status ReadScripts(const YamlNode& node, bool server, ProbeIncident* incident) const;
+  Status ReadWeave(const YamlNode& node);
+  // Either of 'rate' and 'share', above 0.
+  Status ReadHowOften(const YamlNode& node, YamlFields* fields, std::int64_t* milli_rate,
+                      std::int64_t* share_parts) const;
   Status ReadFault(const YamlNode& node);
   // What only some kinds of fault have: an error where this one lacks it, or has it too much.
   Status ReadFaultDetails(const YamlNode& node, FaultIncident* incident) const;
@@ -151,6 +155,7 @@ Status Reader::ReadTop(const YamlNode& root) {
   const YamlNode* files = fields.Node("personas");
   const YamlNode* inlined = fields.Node("inline_personas");
   const YamlNode* timeline = fields.Node("timeline");
+  const YamlNode* probes = fields.Node("probes");
   const YamlNode* plan = fields.Node("plan", true);
   DurationOr("forever", "duration", root, &fields, &s_.duration_ns);
   if (Status status = fields.Finish(); !status.ok()) return status;
@@ -166,7 +171,7 @@ Status Reader::ReadTop(const YamlNode& root) {
               "unknown profile " + Quoted(s_.profile) + DidYouMean(s_.profile, {"dataflow"}));
   }
   if (s_.compat) {
-    for (const char* key : {"personas", "inline_personas", "servers", "timeline"}) {
+    for (const char* key : {"personas", "inline_personas", "servers", "timeline", "probes"}) {
       if (const YamlNode* node = Find(root, key)) return RefuseUnderCompat(*node, key);
     }
   }
@@ -183,6 +188,9 @@ Status Reader::ReadTop(const YamlNode& root) {
   if (s_.servers.regions.empty()) s_.servers.regions = {{"us-west", kProbabilityOne}};
   if (timeline != nullptr) {
     if (Status status = ReadTimeline(*timeline); !status.ok()) return status;
+  }
+  if (probes != nullptr) {
+    if (Status status = ReadWeave(*probes); !status.ok()) return status;
   }
   return ReadPlan(*plan);
 }
@@ -557,14 +565,16 @@ Status Reader::ReadProbe(const YamlNode& node) {
   YamlFields fields(file_, node, "probe");
   fields.Text("probe", &incident.name, true);
   ReadWindow(node, &fields, &incident.window);
-  fields.Share("share", &incident.share_parts, true);
   const YamlNode* players = fields.Node("players");
   const YamlNode* servers = fields.Node("servers");
-  if (Status status = fields.Finish(); !status.ok()) return status;
-  if (Status status = CheckWindow(node, incident.window); !status.ok()) return status;
-  if (incident.share_parts == 0) {
-    return At(Find(node, "share")->line, "a share of 0 has no effect");
+  if (Status status = ReadHowOften(node, &fields, &incident.milli_rate, &incident.share_parts);
+      !status.ok()) {
+    return status;
   }
+  if (incident.milli_rate == 0 && incident.share_parts == 0) {
+    return At(node.line, "a probe needs 'share' of the sessions, or 'rate' in scripts per second");
+  }
+  if (Status status = CheckWindow(node, incident.window); !status.ok()) return status;
   if ((players == nullptr) == (servers == nullptr)) {
     return At(node.line, "a probe has either 'players' or 'servers': a list of scripts");
   }
@@ -576,6 +586,50 @@ Status Reader::ReadProbe(const YamlNode& node) {
     return status;
   }
   s_.probes.push_back(std::move(incident));
+  return {};
+}
+
+Status Reader::ReadHowOften(const YamlNode& node, YamlFields* fields, std::int64_t* milli_rate,
+                            std::int64_t* share_parts) const {
+  const YamlNode* const share = Find(node, "share");
+  fields->Rate("rate", milli_rate);
+  fields->Share("share", share_parts);
+  if (Status status = fields->Finish(); !status.ok()) return status;
+  if (share != nullptr && *share_parts == 0) return At(share->line, "a share of 0 has no effect");
+  if (share != nullptr && *milli_rate > 0) {
+    return At(share->line, "either 'share' of the sessions or 'rate' in scripts per second");
+  }
+  return {};
+}
+
+// The probes of rule sets: which ones, and how many. What is derived is for others to say.
+Status Reader::ReadWeave(const YamlNode& node) {
+  WeaveRequest& weave = s_.weave;
+  weave.line = node.line;
+  YamlFields fields(file_, node, "probes");
+  const YamlNode* const rules = fields.Node("rules", true);
+  if (Status status = ReadHowOften(node, &fields, &weave.milli_rate, &weave.share_parts);
+      !status.ok()) {
+    return status;
+  }
+  const bool list = rules->kind == YamlNode::Kind::kList;
+  if (list && rules->list.empty()) return NeedsList(*rules, "rules");
+  const std::vector<YamlNode> one = {*rules};
+  for (const YamlNode& entry : list ? rules->list : one) {
+    if (entry.kind != YamlNode::Kind::kText || entry.text.empty()) {
+      return At(entry.line, "probes: rules must be a rule set's name or file, or a list of them");
+    }
+    // Files are looked for where the scenario is, as personas are.
+    const bool path = entry.text.find('/') != std::string::npos || entry.text.ends_with(".yaml") ||
+                      entry.text.ends_with(".yml");
+    std::string name = path ? (std::filesystem::path(folder_) / entry.text).string() : entry.text;
+    for (const WeaveRequest::Source& other : weave.sources) {
+      if (other.rules == name) {
+        return At(entry.line, "probes: rules " + Quoted(entry.text) + " are there twice");
+      }
+    }
+    weave.sources.push_back({std::move(name), entry.line});
+  }
   return {};
 }
 

@@ -33,6 +33,13 @@ std::string WindowText(const Window& window) {
          "\n    every: " + OrWord(window.every_ns, "never") + "\n";
 }
 
+std::string HowOftenText(const std::string& indent, std::int64_t milli_rate,
+                         std::int64_t share_parts) {
+  return indent +
+         (milli_rate > 0 ? "rate: " + FormatRate(milli_rate) : "share: " + YamlShare(share_parts)) +
+         "\n";
+}
+
 std::string PopulationText(const Scenario& s) {
   const Population& population = s.population;
   std::string out = "population:\n  players: " + std::to_string(population.players) + "\n";
@@ -121,13 +128,25 @@ std::string TimelineText(const Scenario& s) {
   }
   for (const ProbeIncident& probe : s.probes) {
     out += "  - probe: " + probe.name + "\n" + WindowText(probe.window);
-    out += "    share: " + YamlShare(probe.share_parts) + "\n    ";
+    out += HowOftenText("    ", probe.milli_rate, probe.share_parts) + "    ";
     out += probe.scripts.front().server ? "servers:\n" : "players:\n";
     for (const Script& script : probe.scripts) {
       out += "      - " + YamlQuoted(ScriptText(script)) + "\n";
     }
   }
   for (const FaultIncident& incident : s.faults) out += FaultText(s, incident);
+  return out;
+}
+
+std::string WeaveText(const WeaveRequest& weave) {
+  if (weave.sources.empty()) return "";
+  std::string out = "probes:\n  rules:\n";
+  for (const WeaveRequest::Source& source : weave.sources) {
+    out += "    - " + YamlQuoted(source.rules) + "\n";
+  }
+  if (weave.milli_rate > 0 || weave.share_parts > 0) {
+    out += HowOftenText("  ", weave.milli_rate, weave.share_parts);
+  }
   return out;
 }
 
@@ -164,7 +183,7 @@ std::string ResolvedText(const Scenario& s) {
   if (!s.about.empty()) out += "about: " + YamlQuoted(s.about) + "\n";
   out += "profile: " + s.profile + "\n";
   out += std::string("compat: ") + (s.compat ? "true" : "false") + "\n";
-  out += PopulationText(s) + ServersText(s) + TimelineText(s) + PlanText(s);
+  out += PopulationText(s) + ServersText(s) + TimelineText(s) + WeaveText(s.weave) + PlanText(s);
   out += "duration: " + OrWord(s.duration_ns, "forever") + "\n";
   if (!s.personas.empty()) {
     out += "inline_personas:\n";

@@ -95,6 +95,8 @@ struct ProbeStep {
   // Event time since the step before, or since step number `from` (from 1) where that is not 0: the
   // step takes the lane's first event at or after it or, with `within`, the last one before it. 0:
   // as soon as the actor's turn comes. Players only. Between step `from` and this one nobody waits.
+  // The step that is waited from comes at an event from which the edge is met to the millisecond,
+  // where its lane has one nearby.
   std::int64_t wait_ns = 0;
   bool within = false;
   int from = 0;
@@ -116,6 +118,24 @@ struct ProbeIncident {
   Window window;
   std::int64_t share_parts = 0;
   std::vector<Script> scripts;  // all of players or all of servers
+  // Where it is not 0, instead of a share: scripts begun per 1,000 s of the time that it is active,
+  // one lane after the other, as soon as a session begins there (a metric is due).
+  std::int64_t milli_rate = 0;
+};
+
+// Rule sets whose probes are to be woven into the population (generator/mutants/weave.h does it).
+// A scenario as it is run has none: it has the probes.
+struct WeaveRequest {
+  struct Source {
+    std::string rules;  // name of a built-in, or a path
+    int line = 0;       // of the scenario's file; 0: from elsewhere
+  };
+  std::vector<Source> sources;
+  int line = 0;
+  // At most one of them: scripts begun per 1,000 s, of players and of servers each; share of the
+  // sessions that begin, and of the metrics. Neither: as many as do not change the population much.
+  std::int64_t milli_rate = 0;
+  std::int64_t share_parts = 0;
 };
 
 // While active, does this to a share of the events of these kinds (docs/faults.md). Which share of
@@ -153,6 +173,7 @@ struct Scenario {
   std::vector<FraudIncident> fraud;
   std::vector<OverloadIncident> overload;
   std::vector<ProbeIncident> probes;
+  WeaveRequest weave;
   std::vector<FaultIncident> faults;
   std::vector<Stage> plan;
   std::int64_t duration_ns = 0;   // default length of a run; 0: no end

@@ -8,6 +8,7 @@
 #include "generator/cli/commands.h"
 #include "generator/cli/output.h"
 #include "generator/cli/run_setup.h"
+#include "generator/mutants/derive.h"
 #include "generator/mutants/judge.h"
 #include "generator/rules/load.h"
 #include "generator/run/json_writer.h"
@@ -29,10 +30,11 @@ std::string FateText(const JudgedMutant& judged) {
     case MutantFate::kKilled:
       return "killed after " + FormatCount(judged.events) + " events";
     case MutantFate::kEquivalent:
-      return "equivalent: none of " + FormatCount(judged.tried) + " sequences tells it apart";
+      return "equivalent, " + judged.why;
     case MutantFate::kSurvived:
-      return judged.script ? "SURVIVES; it takes: " + ScriptText(*judged.script)
-                           : "survives; it takes " + judged.needs;
+      if (!judged.script) return "survives; it takes " + judged.needs;
+      return "SURVIVES; it takes" + (judged.needs.empty() ? "" : " " + judged.needs + " and") +
+             ": " + ScriptText(*judged.script);
   }
   return "";
 }
@@ -77,6 +79,8 @@ std::string Json(const RunSpec& spec, const RuleSet& rules, const Judgement& jud
     judged.script ? json.Value(ScriptText(*judged.script)) : json.Null();
     json.Key("needs");
     judged.needs.empty() ? json.Null() : json.Value(judged.needs);
+    json.Key("why");
+    judged.why.empty() ? json.Null() : json.Value(judged.why);
     json.EndObject();
   }
   json.EndArray();
@@ -100,15 +104,16 @@ const CommandSyntax& MutantsSyntax() {
         "each of the others; and which cannot be told from the rules. Sends nothing. Exit code 99 "
         "when a mutant survives that could be killed.",
         {{"rules", "NAME|FILE", "a built-in rule set, or a file of one (default: dataflow)"},
-         {"probes", "", "print probes for all mutants instead, as entries of a timeline"},
+         {"probes", "",
+          "print the probes of the rules instead, as entries of a timeline; --weave puts them in"},
          {"json", "", "as JSON"}},
         1,
         1,
         ""};
     static const std::set<std::string_view> kOfTheRun = {
-        "seed",       "start",   "rate",    "duration",  "events",
-        "players",    "persona", "threads", "id-prefix", "timestamp-precision",
-        "event-types"};
+        "seed",        "start",   "rate",      "duration",  "events",
+        "players",     "persona", "threads",   "id-prefix", "timestamp-precision",
+        "event-types", "weave",   "weave-rate"};
     for (const Flag& flag : PlanSyntax().flags) {
       if (kOfTheRun.contains(flag.name)) mutants.flags.push_back(flag);
     }
@@ -122,19 +127,23 @@ Status MutantsCommand(const Flags& flags, const Invocation& invocation) {
       LoadRuleSet(flags.Has("rules") ? flags.Text("rules") : std::string(kReferenceRules));
   if (!rules)
     return flags.Has("rules") ? flags.Wrong("rules", rules.error().message()) : rules.error();
-  const Result<RunSetup> setup = ReadRunSetup(flags, invocation.environment, SetupOf::kPlan);
+  const Result<RunSetup> setup = ReadRunSetup(flags, invocation.environment, SetupOf::kMutants);
   if (!setup) return setup.error();
   RunSpec spec = setup->run.spec;
   if (spec.rate_max) return flags.Wrong("rate", "'max' plans nothing; give a rate");
   if (!setup->run.start_given) spec.start_ns = kStartNs;
   spec.clock = Clock::kVirtual;
   if (spec.end == RunSpec::kNoEnd) spec.end = kEvents;
+  if (flags.On("probes")) {
+    if (flags.On("json")) return flags.Wrong("probes", "prints entries of a timeline, not JSON");
+    const std::string probes = ProbesText(DeriveProbes(*rules), rules->name);
+    if (!probes.empty()) return Print(probes);
+    return Invalid("no probe can be derived from rules " + Quoted(rules->name) + kNothingToDerive);
+  }
   const Signals signals;
-  const bool probes = flags.On("probes");
   const Result<Judgement> judgement =
-      JudgeMutants(spec, *rules, probes, setup->run.threads, signals.stop());
+      JudgeMutants(spec, *rules, setup->run.threads, signals.stop());
   if (!judgement) return judgement.error();
-  if (probes) return Print(ProbesText(*judgement, rules->name));
   if (Status s =
           Print(flags.On("json") ? Json(spec, *rules, *judgement) : Text(spec, *rules, *judgement));
       !s.ok()) {

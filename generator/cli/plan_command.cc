@@ -2,7 +2,9 @@
 #include <array>
 #include <cmath>
 #include <cstdio>
+#include <optional>
 #include <string>
+#include <vector>
 
 #include "generator/base/system.h"
 #include "generator/base/text.h"
@@ -10,11 +12,13 @@
 #include "generator/cli/memory.h"
 #include "generator/cli/output.h"
 #include "generator/cli/run_setup.h"
+#include "generator/mutants/edges.h"
 #include "generator/pace/plan.h"
 #include "generator/run/checkpoints.h"
 #include "generator/run/json_writer.h"
 #include "generator/run/spec_text.h"
 #include "generator/run/version.h"
+#include "generator/simulate/model.h"
 #include "generator/stream/stream.h"
 
 namespace playload {
@@ -164,6 +168,49 @@ std::string CheckpointsText(const RunSetup& setup) {
          FormatBytes(plan.most_bytes);
 }
 
+// How often a probe's scripts begin, and how many there are.
+std::string ProbeText(const ProbeIncident& probe) {
+  const bool server = probe.scripts.front().server;
+  const std::string scripts =
+      FormatCount(probe.scripts.size()) + (probe.scripts.size() == 1 ? " script, " : " scripts, ");
+  if (probe.milli_rate > 0) return scripts + FormatRate(probe.milli_rate) + " begun per second";
+  std::array<char, 32> percent{};
+  std::snprintf(
+      percent.data(), percent.size(), "%.10g %%",
+      static_cast<double>(probe.share_parts) / static_cast<double>(kProbabilityOne) * 100);
+  return scripts + percent.data() + (server ? " of the metrics begin one" : " of the sessions");
+}
+
+// The edges that probes wait for, and how near they come to them.
+struct Edges {
+  std::vector<EdgeReach> reach;
+  std::optional<std::int64_t> better_rate;  // where some are missed: at which none is
+};
+
+Edges FindEdges(const RunSpec& spec) {
+  Edges edges;
+  if (spec.rate_max) return edges;  // nothing is planned
+  const std::uint64_t lanes = Model(spec.scenario, spec.seed).lanes();
+  const Plan plan(spec.scenario.plan);
+  const std::int64_t run = spec.end == RunSpec::kNoEnd ? 0 : plan.PlannedAt(spec.end);
+  edges.reach = EdgesOf(spec.scenario, lanes, run);
+  if (std::any_of(edges.reach.begin(), edges.reach.end(),
+                  [](const EdgeReach& edge) { return edge.miss_ms > 0; })) {
+    edges.better_rate = RateForEdges(spec.scenario, lanes);
+  }
+  return edges;
+}
+
+std::string EdgeText(const EdgeReach& edge, const Edges& edges) {
+  if (edge.longer_than_run) return "not met: the run is not longer";
+  if (edge.miss_ms == 0) return "met to the millisecond";
+  std::string text = "missed by " + FormatDuration(edge.miss_ms * 1'000'000);
+  if (edges.better_rate) {
+    text += "; at --rate " + FormatRate(*edges.better_rate) + " met to the millisecond";
+  }
+  return text;
+}
+
 std::string Text(const RunSetup& setup, const Forecast& forecast) {
   const RunSpec& spec = setup.run.spec;
   const Contents& contents = forecast.contents;
@@ -199,6 +246,13 @@ std::string Text(const RunSetup& setup, const Forecast& forecast) {
   for (std::size_t l = 0; l < kFaultLabels && !spec.scenario.faults.empty(); ++l) {
     if (contents.faults[l] == 0) continue;
     text += Line(std::string("fault ") + kFaultLabelNames[l], Number(forecast, contents.faults[l]));
+  }
+  for (const ProbeIncident& probe : spec.scenario.probes) {
+    text += Line("probe " + probe.name, ProbeText(probe));
+  }
+  const Edges edges = FindEdges(spec);
+  for (const EdgeReach& edge : edges.reach) {
+    text += Line("edge " + FormatDuration(edge.wait_ns), EdgeText(edge, edges));
   }
   text += Line("memory", MemoryText(forecast.memory));
   text += Line("checkpoints", CheckpointsText(setup));
@@ -256,6 +310,33 @@ std::string Json(const RunSetup& setup, const Forecast& forecast) {
     }
     json.EndObject();
   }
+  json.Key("probes");
+  json.BeginArray();
+  for (const ProbeIncident& probe : spec.scenario.probes) {
+    json.BeginObject();
+    json.Field("name", probe.name);
+    json.Field("scripts", probe.scripts.size());
+    json.Key("per_second");
+    probe.milli_rate > 0 ? json.Decimal(static_cast<double>(probe.milli_rate) / 1e3, 3)
+                         : json.Null();
+    json.Key("share");
+    probe.milli_rate > 0
+        ? json.Null()
+        : json.Decimal(
+              static_cast<double>(probe.share_parts) / static_cast<double>(kProbabilityOne), 9);
+    json.EndObject();
+  }
+  json.EndArray();
+  json.Key("edges");
+  json.BeginArray();
+  for (const EdgeReach& edge : FindEdges(spec).reach) {
+    json.BeginObject();
+    json.Field("edge", FormatDuration(edge.wait_ns));
+    json.Key("missed_by_ms");
+    edge.longer_than_run ? json.Null() : json.Value(static_cast<std::uint64_t>(edge.miss_ms));
+    json.EndObject();
+  }
+  json.EndArray();
   json.Field("memory_bytes", forecast.memory.expected);
   json.Field("memory_at_most_bytes", forecast.memory.at_most);
   const CheckpointPlan checkpoints = PlanCheckpoints(setup.run.spec, setup.run.checkpoints);

@@ -10,6 +10,7 @@
 #include "generator/base/text.h"
 #include "generator/cli/http_flags.h"
 #include "generator/cli/verify_flags.h"
+#include "generator/mutants/weave.h"
 #include "generator/pace/plan.h"
 #include "generator/run/spec_text.h"
 #include "personas/load.h"
@@ -43,6 +44,13 @@ std::vector<Flag> RunFlags() {
       {"seed", "N", "the same seed gives the same events; drawn, printed and recorded if absent"},
       {"players", "N", "size of the population; default: the scenario's"},
       {"persona", "FILE", "a persona of your own, in place of the one of its name", true},
+      {"weave", "RULES",
+       "weave probes of these rules into the population: a built-in rule set, or a file of one; "
+       "instead of the scenario's own 'probes'",
+       true},
+      {"weave-rate", "RATE",
+       "probes begun per second, of players and of servers each (default: few enough to change "
+       "little)"},
       {"clock", "live|virtual", "wait for each event's instant, or never wait (default: live)"},
       {"pacing", "sleep|spin",
        "between events, give the core away or keep it: spin sends each event within a microsecond "
@@ -236,6 +244,39 @@ Status ApplyToScenario(const Flags& flags, SetupOf command, RunSpec* spec) {
   return {};
 }
 
+// --weave and --weave-rate, and what the scenario asks for itself.
+Status Weave(const Flags& flags, Scenario* scenario) {
+  WeaveRequest& weave = scenario->weave;
+  if (flags.Has("weave")) {
+    if (scenario->compat) {
+      return flags.Wrong("weave",
+                         "compat draws every event uniformly: nobody there could follow "
+                         "a probe's script");
+    }
+    weave = WeaveRequest();
+    std::set<std::string> seen;
+    for (const std::string& rules : flags.Texts("weave")) {
+      if (!seen.insert(rules).second)
+        return flags.Wrong("weave", Quoted(rules) + " is given twice");
+      weave.sources.push_back({rules, 0});
+    }
+  }
+  if (flags.Has("weave-rate")) {
+    const Result<std::int64_t> rate = ParseRate(flags.Text("weave-rate"));
+    if (!rate) return flags.Wrong("weave-rate", rate.error().message());
+    // What the environment says for all runs may be of no use for this one.
+    if (weave.sources.empty() && flags.Given("weave-rate")) {
+      return flags.Wrong("weave-rate", "there are no probes to weave; add --weave RULES");
+    }
+    weave.milli_rate = *rate;
+    weave.share_parts = 0;
+  }
+  if (Status s = WeaveProbes(scenario); !s.ok()) {
+    return flags.Has("weave") ? flags.Wrong("weave", s.message()) : s;
+  }
+  return {};
+}
+
 Status ReadClock(const Flags& flags, bool* start_given, RunSpec* spec) {
   if (flags.Has("clock")) {
     const Result<Clock> clock = ParseClock(flags.Text("clock"));
@@ -350,6 +391,7 @@ Status ReadSpec(const Flags& flags, SetupOf command, RunSetup* setup) {
   spec.scenario = std::move(*scenario);
   if (Status s = CheckPersonasUsed(flags, *personas, spec.scenario); !s.ok()) return s;
   if (Status s = ApplyToScenario(flags, command, &spec); !s.ok()) return s;
+  if (Status s = Weave(flags, &spec.scenario); !s.ok()) return s;
   if (Status s = ReadClock(flags, &setup->run.start_given, &spec); !s.ok()) return s;
   if (Status s = ReadPacing(flags, setup); !s.ok()) return s;
   if (Status s = ReadEnd(flags, command, &spec); !s.ok()) return s;
@@ -447,7 +489,7 @@ Status ReadHttp(const Flags& flags, SetupOf command, RunSetup* setup) {
 }
 
 // --verify, and what is about it.
-Status ReadVerification(const Flags& flags, RunSetup* setup) {
+Status ReadVerification(const Flags& flags, SetupOf command, RunSetup* setup) {
   const std::string verify = flags.Text("verify");
   setup->verify = !verify.empty() && verify != "false";
   if (setup->verify && verify != "true") {
@@ -464,7 +506,8 @@ Status ReadVerification(const Flags& flags, RunSetup* setup) {
     }
     setup->verify_at = *address;
   }
-  if (!setup->verify) {
+  // The --rules of `mutants` are its own.
+  if (!setup->verify && command != SetupOf::kMutants) {
     std::vector<Flag> about = VerifyFlags();
     about.push_back({"verify-timeout", "", ""});
     for (const Flag& flag : about) {
@@ -540,7 +583,7 @@ Status ReadSending(const Flags& flags, const char* const* environment, SetupOf c
   if (Status s = ReadCheckpoints(flags, &run.checkpoints); !s.ok()) return s;
   setup->quiet = flags.On("quiet");
   setup->pipeline = flags.On("pipeline");
-  if (Status s = ReadVerification(flags, setup); !s.ok()) return s;
+  if (Status s = ReadVerification(flags, command, setup); !s.ok()) return s;
   if (flags.Has("player")) setup->player = flags.Text("player");
   return {};
 }

@@ -36,10 +36,10 @@ struct RunSetup {
   std::vector<std::string> warnings;      // of the Kafka settings
 };
 
-// Of the commands run; plan, which sends nothing and so needs no --to; serve, whose only
+// Of the commands run; plan and mutants, which send nothing and so need no --to; serve, whose only
 // destination is --listen, and which goes on for ever at 100 events/s where the line does not say
 // otherwise.
-enum class SetupOf { kRun, kPlan, kServe };
+enum class SetupOf { kRun, kPlan, kServe, kMutants };
 Result<RunSetup> ReadRunSetup(const Flags& flags, const char* const* environment, SetupOf command);
 
 // Shared with other commands.

@@ -1,23 +1,31 @@
 #include "generator/mutants/judge.h"
 
 #include <algorithm>
-#include <array>
 #include <utility>
 
 #include "generator/base/text.h"
+#include "generator/mutants/equivalence.h"
 #include "generator/mutants/probe_search.h"
 #include "generator/mutants/trial.h"
 #include "generator/replay/record_events.h"
 #include "generator/replay/replay.h"
-#include "personas/write.h"
-#include "scenarios/script.h"
 
 namespace playload {
 namespace {
 
+// Whether what is otherwise in the mutant is less than a second, and timestamps are whole seconds.
+bool TooFine(const RunSpec& spec, const Rule& right, const Rule& wrong) {
+  constexpr std::int64_t kSecond = 1'000'000'000;
+  return spec.timestamp_form == TimestampForm::kSeconds &&
+         ((wrong.window.size_ns - right.window.size_ns) % kSecond != 0 ||
+          (wrong.cool_down_ns - right.cool_down_ns) % kSecond != 0);
+}
+
 // A mutant that no event has killed.
-void ExplainSurvivor(const RuleSet& rules, const MutantTrial& trial, JudgedMutant* judged) {
+void ExplainSurvivor(const RunSpec& spec, const RuleSet& rules, const MutantTrial& trial,
+                     JudgedMutant* judged) {
   const Mutant& mutant = judged->mutant;
+  const RuleSet rule = OnlyRule(rules, mutant.rule);
   judged->fate = JudgedMutant::Fate::kSurvived;
   if (mutant.feed != Mutant::Feed::kWhole) {
     const std::uint64_t inputs = trial.inputs(mutant.rule);
@@ -25,14 +33,42 @@ void ExplainSurvivor(const RuleSet& rules, const MutantTrial& trial, JudgedMutan
                         ? "more events: the rule saw " + FormatCount(inputs) + ", and every " +
                               FormatCount(kFeedEvery) + "th is treated wrong"
                         : "more events that matter: none that was treated wrong changed an output";
-  } else if (mutant.arrival_time || mutant.rules.rules.front().window.lateness_ns !=
-                                        rules.rules[mutant.rule].window.lateness_ns) {
-    judged->needs = "events that come late or out of order; this run has none that matter";
-  } else {
-    ProbeSearchResult found = SearchProbe(OnlyRule(rules, mutant.rule), mutant);
-    judged->tried = found.tried;
-    judged->script = std::move(found.script);
-    if (!judged->script) judged->fate = JudgedMutant::Fate::kEquivalent;
+    return;
+  }
+  judged->fate = JudgedMutant::Fate::kEquivalent;
+  if (std::optional<std::string> proof = ProvenEquivalent(rule, mutant)) {
+    judged->why = std::move(*proof);
+    return;
+  }
+  judged->fate = JudgedMutant::Fate::kSurvived;
+  if (!Searchable(rule, mutant) && !FixedInScripts(rule, mutant)) {
+    const std::uint64_t late = trial.displaced(mutant.rule);
+    if (late > 0) {
+      judged->needs = "late events that matter: none of the " + FormatCount(late) +
+                      " whose time is not that of their arrival changed an output";
+      return;
+    }
+    judged->fate = JudgedMutant::Fate::kEquivalent;
+    judged->why =
+        "proven for events in the order of their times, as all of this run are; "
+        "a fault of kind 'late' would show it";
+    return;
+  }
+  ProbeSearchResult found;
+  if (Searchable(rule, mutant)) found = SearchProbe(rule, mutant);
+  if (const std::optional<std::string> field = FixedInScripts(rule, mutant);
+      field && !found.script) {
+    judged->needs = "players whose events differ more in " + *field + " than those of a script can";
+    return;
+  }
+  if (!found.script) {
+    judged->fate = JudgedMutant::Fate::kEquivalent;
+    judged->why = "not proven: none of " + FormatCount(found.tried) + " sequences tells it apart";
+    return;
+  }
+  judged->script = std::move(found.script);
+  if (TooFine(spec, rule.rules.front(), mutant.rules.rules.front())) {
+    judged->needs = "--timestamp-precision ms";
   }
 }
 
@@ -44,8 +80,8 @@ std::uint64_t Judgement::Count(JudgedMutant::Fate fate) const {
                     [fate](const JudgedMutant& judged) { return judged.fate == fate; }));
 }
 
-Result<Judgement> JudgeMutants(const RunSpec& spec, const RuleSet& rules, bool all_scripts,
-                               int threads, const std::atomic<bool>& stop) {
+Result<Judgement> JudgeMutants(const RunSpec& spec, const RuleSet& rules, int threads,
+                               const std::atomic<bool>& stop) {
   Judgement judgement;
   std::vector<Mutant> mutants = MutantsOf(rules);
   RecordSymbols symbols(spec.id_prefix);
@@ -69,41 +105,15 @@ Result<Judgement> JudgeMutants(const RunSpec& spec, const RuleSet& rules, bool a
   for (std::size_t i = 0; i < mutants.size(); ++i) {
     JudgedMutant judged;
     judged.mutant = std::move(mutants[i]);
-    if (!killed[i]) {
-      ExplainSurvivor(rules, trial, &judged);
-    } else {
+    if (killed[i]) {
       judged.events = *killed[i];
-      if (all_scripts && judged.mutant.feed == Mutant::Feed::kWhole &&
-          !judged.mutant.arrival_time) {
-        ProbeSearchResult found = SearchProbe(OnlyRule(rules, judged.mutant.rule), judged.mutant);
-        judged.tried = found.tried;
-        judged.script = std::move(found.script);
-      }
+    } else {
+      ExplainSurvivor(spec, rules, trial, &judged);
     }
     judgement.mutants.push_back(std::move(judged));
     if (stop) return Status{Code::kInterrupted, "interrupted"};
   }
   return judgement;
-}
-
-std::string ProbesText(const Judgement& judgement, const std::string& name) {
-  std::array<std::vector<std::string>, 2> scripts;  // of players, of servers
-  for (const JudgedMutant& judged : judgement.mutants) {
-    if (!judged.script) continue;
-    std::vector<std::string>& those = scripts[judged.script->server ? 1 : 0];
-    std::string text = ScriptText(*judged.script);
-    if (std::find(those.begin(), those.end(), text) == those.end())
-      those.push_back(std::move(text));
-  }
-  std::string out;
-  for (const bool server : {false, true}) {
-    if (scripts[server ? 1 : 0].empty()) continue;
-    out += "  - probe: " + name + (server ? "-servers" : "-players") + "\n    share: 0.02\n    " +
-           (server ? "servers" : "players") + ":\n";
-    for (const std::string& text : scripts[server ? 1 : 0])
-      out += "      - " + YamlQuoted(text) + "\n";
-  }
-  return out;
 }
 
 }  // namespace playload

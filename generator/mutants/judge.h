@@ -22,14 +22,14 @@ struct JudgedMutant {
   enum class Fate : std::uint8_t {
     kKilled,
     kSurvived,    // `script` would kill it, or what `needs` says
-    kEquivalent,  // no sequence of the family tells it from the rules
+    kEquivalent,  // `why` says whether that is proven or what was tried
   };
   Mutant mutant;
   Fate fate = Fate::kKilled;
   std::uint64_t events = 0;      // kKilled: of the run, until it shows
-  std::optional<Script> script;  // what tells it apart, where one was looked for and found
-  std::uint64_t tried = 0;       // sequences
-  std::string needs;             // kSurvived without a script
+  std::optional<Script> script;  // kSurvived: what tells it apart, where that is a sequence
+  std::string needs;             // kSurvived: what else it takes; "" where a script is enough
+  std::string why;               // kEquivalent
 };
 
 struct Judgement {
@@ -39,12 +39,8 @@ struct Judgement {
   [[nodiscard]] std::uint64_t Count(JudgedMutant::Fate fate) const;
 };
 
-// `all_scripts`: looks for scripts of killed mutants, too. `spec` has an end. kInterrupted when
-// `stop` was set.
-Result<Judgement> JudgeMutants(const RunSpec& spec, const RuleSet& rules, bool all_scripts,
-                               int threads, const std::atomic<bool>& stop);
-
-// The scripts of a judgement, each once, as entries of a scenario's timeline.
-std::string ProbesText(const Judgement& judgement, const std::string& name);
+// `spec` has an end. kInterrupted when `stop` was set.
+Result<Judgement> JudgeMutants(const RunSpec& spec, const RuleSet& rules, int threads,
+                               const std::atomic<bool>& stop);
 
 }  // namespace playload

@@ -3,6 +3,9 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <map>
+#include <memory>
+#include <optional>
 #include <set>
 #include <span>
 #include <string>
@@ -11,6 +14,7 @@
 
 #include "generator/base/text.h"
 #include "generator/event/catalog.h"
+#include "generator/mutants/alphabet.h"
 #include "generator/rules/evaluator.h"
 #include "generator/rules/json_text.h"
 #include "generator/rules/parsed_events.h"
@@ -18,134 +22,106 @@
 namespace playload {
 namespace {
 
-using Op = Expr::Op;
-
 constexpr std::int64_t kTickNs = 1'000'000;
 constexpr std::int64_t kStepNs = 10 * kTickNs;  // between events that do not wait
 constexpr std::int64_t kStartNs = 1'767'225'600'000'000'000;
-constexpr std::size_t kLeastRepeat = 3;
-constexpr std::size_t kMostRepeat = 24;
+constexpr int kLevels = 30;
+constexpr int kMapsPerLevel = 3;
+// What scripts cannot vary: a player has one session, and whoever stays on a level stays on a map.
+constexpr std::array<std::string_view, 2> kFixed = {"parameters.session_id", "parameters.map_id"};
 
-// What the conditions of a rule compare with.
-struct Constants {
-  std::set<int> thresholds;  // of state
-  std::set<int> percents;    // of metrics' fields
-  std::set<int> currencies;  // indices into kCurrencyTable
-};
-
-bool Mentions(const Expr& expr, Op op) {
-  return expr.op == op || std::any_of(expr.of.begin(), expr.of.end(),
-                                      [&](const Expr& e) { return Mentions(e, op); });
-}
-
-void Read(const Expr& expr, Constants* out) {
-  if (expr.op == Op::kText) {
-    for (int c = 0; c < kCurrencies; ++c) {
-      if (kCurrencyTable[c].code == expr.name) out->currencies.insert(c);
-    }
-  }
-  for (std::size_t i = 0; i < expr.of.size(); ++i) {
-    const Expr& operand = expr.of[i];
-    if (operand.op == Op::kNumber && expr.of.size() == 2) {
-      const auto number = static_cast<int>(std::clamp(operand.number, -1.0, 1'000.0));
-      const Expr& other = expr.of[1 - i];
-      if (Mentions(other, Op::kState)) out->thresholds.insert(number);
-      if (Mentions(other, Op::kField) && number >= 0 && number <= 100) out->percents.insert(number);
-    }
-    Read(operand, out);
-  }
-}
-
-void Read(const Rule& rule, Constants* out) {
-  for (const StateValue& value : rule.state) {
-    if (value.where) Read(*value.where, out);
-  }
-  for (const Alternative& alternative : rule.alternatives) {
-    if (alternative.when) Read(*alternative.when, out);
-  }
-  if (rule.window.form == RuleWindow::Form::kLast) {
-    out->thresholds.insert(static_cast<int>(std::min<std::int64_t>(rule.window.events, 1'000)));
-  }
-}
-
-// The steps that these rules can tell apart.
-std::vector<ProbeStep> Alphabet(Kind input, const Constants& constants) {
-  using What = ProbeStep::What;
-  std::vector<ProbeStep> steps;
-  ProbeStep step;
-  if (input == Kind::kPlayer) {
-    for (const What what : {What::kMove, What::kLevelComplete, What::kInteraction}) {
-      step.what = what;
-      steps.push_back(step);
-    }
-    return steps;
-  }
-  if (input == Kind::kPurchase) {
-    std::set<int> currencies = constants.currencies;
-    currencies.insert({0, 1});
-    step.what = What::kPurchase;
-    for (const int currency : currencies) {
-      step.currency = currency;
-      steps.push_back(step);
-    }
-    step = ProbeStep{};
-    step.what = What::kRefund;
-    steps.push_back(step);
-    return steps;
-  }
-  std::set<int> values = {50};
-  for (const int percent : constants.percents) {
-    for (int near = percent - 1; near <= percent + 1; ++near) {
-      if (near >= 0 && near <= 100) values.insert(near);
-    }
-  }
-  step.what = What::kMetric;
-  for (const int cpu : values) {
-    for (const int memory : values) {
-      step.cpu = cpu;
-      step.memory = memory;
-      steps.push_back(step);
-    }
-  }
-  return steps;
-}
-
-// An event as a rule sees it, made of texts.
-class PlayedEvent : public EventTexts {
+// Events as a rule sees them. What an event says beside its time and transaction depends on few
+// things; it is made once for each.
+class PlayedEvents : public EventTexts {
  public:
-  explicit PlayedEvent(Symbols* symbols) : symbols_(symbols) {}
+  // `needs` as of CompiledRules. `symbols` outlives it.
+  PlayedEvents(Kind kind, std::uint32_t needs, Symbols* symbols)
+      : kind_(kind),
+        time_(*FindField(kind, kTimeField)),
+        transaction_(FindField(kind, "parameters.transaction_id")),
+        needs_(needs),
+        symbols_(symbols) {}
 
-  void Begin(Kind kind, std::int64_t time_ns) {
-    facts_ = EventFacts{};
-    facts_.kind = kind;
-    facts_.time_ns = time_ns;
-    for (std::string& text : texts_) text.clear();
-    Set(kTimeField, FormatInstant(time_ns));
+  // The one like this, to be filled with Set() where it is new, and then told its time.
+  struct Like {
+    ProbeStep::What what = ProbeStep::What::kMove;
+    int actor = 0;
+    int currency = 0;
+    int item = 0;
+    int cpu = 0, memory = 0, latency = 0;
+    int level = 0;
+    bool operator==(const Like&) const = default;
+  };
+  bool IsNew(const Like& like) {
+    const auto known =
+        std::find_if(made_.begin(), made_.end(), [&](const auto& m) { return m->like == like; });
+    if (known != made_.end()) {
+      event_ = known->get();
+      return false;
+    }
+    event_ = made_.emplace_back(std::make_unique<Made>()).get();
+    event_->like = like;
+    event_->facts.kind = kind_;
+    return true;
   }
   void Set(std::string_view path, std::string text) {
-    const auto field = FindField(facts_.kind, path);
-    if (!field) return;
-    facts_.values[*field] = symbols_->Of(text);
-    texts_[*field] = std::move(text);
+    const std::size_t field = *FindField(kind_, path);
+    event_->facts.values[field] = symbols_->Of(text);
+    event_->texts[field] = std::move(text);
   }
   void Set(std::string_view path, double number) {
-    const auto field = FindField(facts_.kind, path);
-    if (!field) return;
-    facts_.SetNumber(*field, number);
-    texts_[*field].clear();
-    AppendJsonNumber(number, true, &texts_[*field]);
+    const std::size_t field = *FindField(kind_, path);
+    event_->facts.SetNumber(field, number);
+    event_->texts[field].clear();
+    AppendJsonNumber(number, true, &event_->texts[field]);
   }
-  [[nodiscard]] const EventFacts& facts() const { return facts_; }
+  void Happen(std::int64_t time_ns, std::uint64_t transaction) {
+    event_->facts.time_ns = time_ns;
+    number_ = transaction;
+    for (const std::optional<std::size_t> field : {std::optional(time_), transaction_}) {
+      if (field && (needs_ >> *field & 1) != 0) event_->facts.values[*field] = SymbolOf(*field);
+    }
+  }
+  [[nodiscard]] const EventFacts& facts() const { return event_->facts; }
 
-  void AppendText(std::size_t field, std::string* out) override { *out += texts_[field]; }
+  void AppendText(std::size_t field, std::string* out) override {
+    if (field == time_) {
+      *out += FormatInstant(event_->facts.time_ns);
+    } else if (field == transaction_) {
+      *out += "trans_" + std::to_string(number_);
+    } else {
+      *out += event_->texts[field];
+    }
+  }
   void AppendEvent(std::string* out) override {
-    for (const std::string& text : texts_) AppendJsonText(text, out);
+    for (std::size_t field = 0; field < FieldsOf(kind_).size(); ++field) {
+      std::string text;
+      AppendText(field, &text);
+      AppendJsonText(text, out);
+    }
   }
 
  private:
+  struct Made {
+    Like like;
+    EventFacts facts;
+    std::array<std::string, kMostFields> texts;
+  };
+
+  std::uint64_t SymbolOf(std::size_t field) {
+    std::string text;
+    AppendText(field, &text);
+    return symbols_->Of(text);
+  }
+
+  const Kind kind_;
+  const std::size_t time_;
+  const std::optional<std::size_t> transaction_;
+  const std::uint32_t needs_;
   Symbols* const symbols_;
-  EventFacts facts_;
-  std::array<std::string, kMostFields> texts_;
+  std::vector<std::unique_ptr<Made>> made_;
+  Made* event_ = nullptr;
+  std::uint64_t number_ = 0;
 };
 
 // Plays scripts to two evaluators and says whether they answer alike.
@@ -155,14 +131,44 @@ class Rehearsal {
       : kind_(rule.rules.front().input),
         right_(rule, &symbols_),
         wrong_(mutant, &symbols_),
-        event_(&symbols_) {}
+        event_(kind_, right_.needs(kind_) | wrong_.needs(kind_), &symbols_),
+        closing_(rule.rules.front().window.closes() || mutant.rules.front().window.closes()),
+        starts_{kStartNs} {
+    for (const RuleSet* one : {&rule, &mutant}) {
+      const RuleWindow& window = one->rules.front().window;
+      if (window.form == RuleWindow::Form::kTumbling) {
+        const std::int64_t end = (kStartNs / window.size_ns + 1) * window.size_ns;
+        for (const std::int64_t steps : {2, 6, 12}) {
+          ends_.push_back(end - steps * kStepNs + kStepNs / 2);
+        }
+      }
+    }
+  }
+
+  // Scripts begin soon before a window ends, where windows are tumbling; false: there are none.
+  bool AtEndsOfWindows() {
+    starts_ = ends_;
+    return !ends_.empty();
+  }
+  // Scripts begin where every shorter window begins, too.
+  void AtStart() { starts_ = {kStartNs}; }
 
   bool TellsApart(const std::vector<ProbeStep>& steps) {
+    return std::any_of(starts_.begin(), starts_.end(),
+                       [&](std::int64_t start) { return TellsApart(steps, start); });
+  }
+
+ private:
+  bool TellsApart(const std::vector<ProbeStep>& steps, std::int64_t start) {
     Evaluator right(right_);
     Evaluator wrong(wrong_);
-    std::int64_t now = kStartNs;
+    std::int64_t now = start;
+    transactions_ = 0;
+    answers_.clear();
+    others_.clear();
     for (int actor = 1; actor <= 2; ++actor) {
       int latest = -1;  // currency of the latest purchase
+      level_ = 1;
       times_.clear();
       for (const ProbeStep& step : steps) {
         // "Within" is the last instant before the edge, "after" the edge itself.
@@ -174,31 +180,65 @@ class Rehearsal {
         if (!Make(step, actor, now, &latest)) continue;
         const auto a = right.Process(event_.facts(), event_);
         const auto b = wrong.Process(event_.facts(), event_);
-        if (!std::equal(a.begin(), a.end(), b.begin(), b.end(),
-                        [](const RuleOutput& x, const RuleOutput& y) {
-                          return x.key == y.key && x.value == y.value;
-                        })) {
+        if (closing_) {
+          Keep(a, &answers_);
+          Keep(b, &others_);
+        } else if (!Same(a, b)) {
           return true;
         }
       }
     }
-    return false;
+    if (!closing_) return false;
+    // Other keys' events close the windows in the end.
+    Keep(right.Finish(), &answers_);
+    Keep(wrong.Finish(), &others_);
+    return answers_ != others_;
   }
 
- private:
+  static bool Same(std::span<const RuleOutput> a, std::span<const RuleOutput> b) {
+    return std::equal(a.begin(), a.end(), b.begin(), b.end(),
+                      [](const RuleOutput& x, const RuleOutput& y) {
+                        return x.key == y.key && x.value == y.value;
+                      });
+  }
+
+  // What was put out, as a sequence for each key.
+  using Answers = std::map<std::string, std::vector<std::string>>;
+  static void Keep(std::span<const RuleOutput> outputs, Answers* answers) {
+    for (const RuleOutput& output : outputs) (*answers)[output.key].push_back(output.value);
+  }
+
   // False: it makes no event of this input.
   bool Make(const ProbeStep& step, int actor, std::int64_t now, int* latest) {
-    event_.Begin(kind_, now);
-    const std::string number = std::to_string(actor);
+    PlayedEvents::Like like{step.what, actor, 0, 0, step.cpu, step.memory, step.latency, 0};
+    if (kind_ == Kind::kPurchase) {
+      const bool refund = step.what == ProbeStep::What::kRefund;
+      if (refund && *latest < 0) return false;
+      if (!refund) {
+        *latest = std::max(step.currency, 0);
+        bought_ = step.item >= 0 ? step.item : kFirstItem[static_cast<unsigned>(ItemType::kPotion)];
+      }
+      like.currency = *latest;
+      like.item = bought_;
+    }
+    like.level = level_;
+    if (step.what == ProbeStep::What::kLevelComplete && level_ < kLevels) ++level_;
+    if (event_.IsNew(like)) Fill(like);
+    event_.Happen(now, ++transactions_);
+    return true;
+  }
+
+  void Fill(const PlayedEvents::Like& like) {
+    const std::string number = std::to_string(like.actor);
     if (kind_ == Kind::kServer) {
       event_.Set("event_name", "server_metric");
       event_.Set("parameters.server_id", "server_" + number);
-      event_.Set("parameters.cpu_load", static_cast<double>(step.cpu));
-      event_.Set("parameters.memory_usage", static_cast<double>(step.memory));
-      event_.Set("parameters.latency", static_cast<double>(step.latency));
+      event_.Set("parameters.cpu_load", static_cast<double>(like.cpu));
+      event_.Set("parameters.memory_usage", static_cast<double>(like.memory));
+      event_.Set("parameters.latency", static_cast<double>(like.latency));
       event_.Set("server_data.region", "region");
       event_.Set("server_data.server_type", "dedicated");
-      return true;
+      return;
     }
     event_.Set("user_data.user_id", "player_" + number);
     event_.Set("user_data.platform", "PC");
@@ -207,33 +247,40 @@ class Rehearsal {
       event_.Set("event_name", "player_action");
       event_.Set("parameters.player_id", "player_" + number);
       event_.Set("parameters.session_id", "session_" + number);
-      event_.Set("parameters.event_type", kTypes[static_cast<unsigned>(step.what)]);
-      event_.Set("parameters.level_id", "level_01");
-      event_.Set("parameters.map_id", "map_01");
-      return true;
+      event_.Set("parameters.event_type", kTypes[static_cast<unsigned>(like.what)]);
+      const auto two_digits = [](int n) { return (n < 10 ? "0" : "") + std::to_string(n); };
+      event_.Set("parameters.level_id", "level_" + two_digits(like.level));
+      event_.Set("parameters.map_id", "map_" + two_digits((like.level - 1) * kMapsPerLevel + 1));
+      return;
     }
-    const bool refund = step.what == ProbeStep::What::kRefund;
-    if (refund && *latest < 0) return false;
-    if (!refund) *latest = std::max(step.currency, 0);
-    const Item& item = kCatalog[kFirstItem[static_cast<unsigned>(ItemType::kPotion)]];
+    const Item& item = kCatalog[like.item];
+    const Currency& currency = kCurrencyTable[like.currency];
     event_.Set("event_name", "transaction");
-    event_.Set("parameters.transaction_id", "trans_" + std::to_string(++transactions_));
-    event_.Set("parameters.transaction_type", refund ? "refund" : "purchase");
-    event_.Set("parameters.currency", std::string(kCurrencyTable[*latest].code));
+    event_.Set("parameters.transaction_type",
+               like.what == ProbeStep::What::kRefund ? "refund" : "purchase");
+    event_.Set("parameters.currency", std::string(currency.code));
     event_.Set("parameters.amount",
-               kPrices[item.tier][*latest] / std::pow(10.0, kCurrencyTable[*latest].decimals));
+               kPrices[item.tier][like.currency] / std::pow(10.0, currency.decimals));
     event_.Set("parameters.item_id", std::string(item.id));
-    event_.Set("parameters.item_type", "potion");
-    return true;
+    event_.Set("parameters.item_type",
+               std::string(kItemTypeNames[static_cast<unsigned>(item.type)]));
   }
 
   const Kind kind_;
   InternedSymbols symbols_;
   const CompiledRules right_;
   const CompiledRules wrong_;
-  PlayedEvent event_;
+  PlayedEvents event_;
   std::vector<std::int64_t> times_;  // of the steps so far
   std::uint64_t transactions_ = 0;
+  int bought_ = 0;  // the latest purchase's item
+  int level_ = 1;   // of who plays
+  // Windows that answer when they close answer at other events: all answers are compared.
+  const bool closing_;
+  Answers answers_;
+  Answers others_;
+  std::vector<std::int64_t> starts_;  // when a script begins
+  std::vector<std::int64_t> ends_;    // soon before the end of a tumbling window of one of the two
 };
 
 void Append(const ProbeStep& step, std::size_t times, const ProbeStep& wait,
@@ -278,84 +325,139 @@ std::vector<ProbeStep> Waits(const std::set<std::int64_t>& edges) {
   return waits;
 }
 
-}  // namespace
-
-ProbeSearchResult SearchProbe(const RuleSet& rule, const Mutant& mutant) {
-  const Rule& right = rule.rules.front();
-  const Rule& wrong = mutant.rules.rules.front();
-  Constants constants;
-  Read(right, &constants);
-  Read(wrong, &constants);
-  std::size_t repeat = kLeastRepeat;
-  for (const int threshold : constants.thresholds) {
-    repeat = std::max(repeat, static_cast<std::size_t>(std::max(threshold, 0)) + 2);
+// Goes through the family of sequences, shortest first.
+class ProbeSearch {
+ public:
+  ProbeSearch(const RuleSet& rule, const RuleSet& mutant)
+      : server_(rule.rules.front().input == Kind::kServer), rehearsal_(rule, mutant) {
+    const Rule& right = rule.rules.front();
+    const Rule& wrong = mutant.rules.front();
+    RuleConstants constants;
+    constants.Add(right);
+    constants.Add(wrong);
+    repeat_ = constants.Repeat();
+    alphabet_ = AlphabetOf(right.input, constants);
+    edges_ = Edges(right, wrong);
+    waits_ = Waits(edges_);
   }
-  repeat = std::min(repeat, kMostRepeat);
-  const std::vector<ProbeStep> alphabet = Alphabet(right.input, constants);
-  const std::set<std::int64_t> edges = Edges(right, wrong);
-  const std::vector<ProbeStep> waits = Waits(edges);
 
-  Rehearsal rehearsal(rule, mutant.rules);
-  ProbeSearchResult result;
-  const auto tells = [&](const std::vector<ProbeStep>& steps) {
-    ++result.tried;
-    if (!rehearsal.TellsApart(steps)) return false;
-    result.script = Script{right.input == Kind::kServer, steps};
+  ProbeSearchResult Run() {
+    // Where windows are tumbling, what tells rule and mutant apart wherever it begins comes first.
+    if (!OneOrTwoParts() && rehearsal_.AtEndsOfWindows()) OneOrTwoParts();
+    rehearsal_.AtStart();
+    if (!result_.script) ThreeParts();
+    return std::move(result_);
+  }
+
+ private:
+  bool Tells() {
+    ++result_.tried;
+    if (!rehearsal_.TellsApart(steps_)) return false;
+    result_.script = Script{server_, steps_};
     return true;
-  };
-  std::vector<ProbeStep> steps;
-  for (std::size_t length = 1; length <= 2 * repeat; ++length) {
-    for (const ProbeStep& first : alphabet) {
-      if (length <= repeat) {
-        steps.clear();
-        Append(first, length, ProbeStep{}, &steps);
-        if (tells(steps)) return result;
-      }
-      const std::size_t least = length > repeat ? length - repeat : 1;
-      for (std::size_t times = least; times < length && times <= repeat; ++times) {
-        for (const ProbeStep& second : alphabet) {
-          for (const ProbeStep& wait : waits) {
-            if (second == first && wait.wait_ns == 0) continue;
-            steps.clear();
-            Append(first, times, ProbeStep{}, &steps);
-            Append(second, length - times, wait, &steps);
-            if (tells(steps)) return result;
-          }
+  }
+
+  // So many of one step; or that, then so many of another one, at once or after a wait.
+  bool OneOrTwoParts() {
+    for (std::size_t length = 1; length <= 2 * repeat_; ++length) {
+      for (const ProbeStep& first : alphabet_) {
+        if (length <= repeat_) {
+          steps_.clear();
+          Append(first, length, ProbeStep{}, &steps_);
+          if (Tells()) return true;
+        }
+        const std::size_t least = length > repeat_ ? length - repeat_ : 1;
+        for (std::size_t times = least; times < length && times <= repeat_; ++times) {
+          if (TwoParts(first, times, length - times)) return true;
         }
       }
     }
+    return false;
   }
-  // Three parts, the last one at the edge as seen from the first event or from the end of the first
+
+  bool TwoParts(const ProbeStep& first, std::size_t times, std::size_t more) {
+    for (const ProbeStep& second : alphabet_) {
+      for (const ProbeStep& wait : waits_) {
+        if (second == first && wait.wait_ns == 0) continue;
+        steps_.clear();
+        Append(first, times, ProbeStep{}, &steps_);
+        Append(second, more, wait, &steps_);
+        if (Tells()) return true;
+      }
+    }
+    return false;
+  }
+
+  // The last part is one step at the edge as seen from the first event or from the end of the first
   // part: what fills a window before its edge comes.
-  const auto at_edges = [&](const ProbeStep& first, std::size_t times, const ProbeStep& second,
-                            std::size_t more, const ProbeStep& last) {
-    for (const std::int64_t edge : edges) {
-      for (const std::size_t from : {std::size_t{1}, times}) {
-        for (const std::int64_t size : {edge, edge + kTickNs}) {
-          for (const bool within : {true, false}) {
-            steps.clear();
-            Append(first, times, ProbeStep{}, &steps);
-            Append(second, more, ProbeStep{}, &steps);
-            Append(last, 1, Wait(size, within, from), &steps);
-            if (tells(steps)) return true;
+  bool ThreeParts() {
+    for (std::size_t times = 1; times <= repeat_; ++times) {
+      for (std::size_t more = 1; more <= repeat_; ++more) {
+        for (const ProbeStep& first : alphabet_) {
+          for (const ProbeStep& second : alphabet_) {
+            for (const ProbeStep& last : alphabet_) {
+              if (AtEdges(first, times, second, more, last)) return true;
+            }
           }
         }
       }
     }
     return false;
-  };
-  for (std::size_t times = 1; times <= repeat; ++times) {
-    for (std::size_t more = 1; more <= repeat; ++more) {
-      for (const ProbeStep& first : alphabet) {
-        for (const ProbeStep& second : alphabet) {
-          for (const ProbeStep& last : alphabet) {
-            if (at_edges(first, times, second, more, last)) return result;
+  }
+
+  bool AtEdges(const ProbeStep& first, std::size_t times, const ProbeStep& second, std::size_t more,
+               const ProbeStep& last) {
+    for (const std::int64_t edge : edges_) {
+      for (const std::size_t from : {std::size_t{1}, times}) {
+        for (const std::int64_t size : {edge, edge + kTickNs}) {
+          for (const bool within : {true, false}) {
+            steps_.clear();
+            Append(first, times, ProbeStep{}, &steps_);
+            Append(second, more, ProbeStep{}, &steps_);
+            Append(last, 1, Wait(size, within, from), &steps_);
+            if (Tells()) return true;
           }
         }
       }
     }
+    return false;
   }
-  return result;
+
+  const bool server_;
+  Rehearsal rehearsal_;
+  std::size_t repeat_ = 0;
+  std::vector<ProbeStep> alphabet_;
+  std::set<std::int64_t> edges_;
+  std::vector<ProbeStep> waits_;
+  std::vector<ProbeStep> steps_;  // reused
+  ProbeSearchResult result_;
+};
+
+}  // namespace
+
+std::optional<std::string> FixedInScripts(const RuleSet& rule, const Mutant& mutant) {
+  const Rule& right = rule.rules.front();
+  const Rule& wrong = mutant.rules.rules.front();
+  for (const std::string_view fixed : kFixed) {
+    if (wrong.key == fixed && right.key != fixed) return std::string(fixed);
+    for (std::size_t i = 0; i < wrong.state.size() && i < right.state.size(); ++i) {
+      if (wrong.state[i] == right.state[i]) continue;
+      if (wrong.state[i].field == fixed || right.state[i].field == fixed) return std::string(fixed);
+    }
+  }
+  return std::nullopt;
+}
+
+bool Searchable(const RuleSet& rule, const Mutant& mutant) {
+  if (mutant.feed != Mutant::Feed::kWhole || mutant.arrival_time) return false;
+  if (mutant.rules.rules.front().key == kFixed[0]) return false;
+  Rule wrong = mutant.rules.rules.front();
+  wrong.window.lateness_ns = rule.rules.front().window.lateness_ns;
+  return wrong != rule.rules.front();
+}
+
+ProbeSearchResult SearchProbe(const RuleSet& rule, const Mutant& mutant) {
+  return ProbeSearch(rule, mutant.rules).Run();
 }
 
 }  // namespace playload

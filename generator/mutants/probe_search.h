@@ -12,8 +12,10 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <string>
 
 #include "generator/mutants/mutate.h"
+#include "generator/rules/rule_set.h"
 #include "scenarios/scenario.h"
 
 namespace playload {
@@ -24,7 +26,15 @@ struct ProbeSearchResult {
   std::uint64_t tried = 0;  // sequences
 };
 
-// REQUIRES: both are of the same rule; the mutant's feed is whole, and its time the event's.
+// The field that the mutant depends on in another way, where scripts cannot vary it much: when no
+// script tells the two apart, other players may.
+std::optional<std::string> FixedInScripts(const RuleSet& rule, const Mutant& mutant);
+
+// Whether a script may tell them apart: every event reaches the mutant, once, and what is otherwise
+// is not lateness alone, nor that state is kept by session, of which who follows a script has one.
+bool Searchable(const RuleSet& rule, const Mutant& mutant);
+
+// REQUIRES: both are of the same rule, and Searchable().
 ProbeSearchResult SearchProbe(const RuleSet& rule, const Mutant& mutant);
 
 }  // namespace playload

@@ -12,6 +12,9 @@ namespace {
 
 // So many outputs of a key without their counterpart are no matter of order any more.
 constexpr std::size_t kMostPending = 64;
+// Nor are outputs of so many keys at a time. (A mutant with another key may answer for every key
+// what the rules never do, and keep all events for it.)
+constexpr std::size_t kMostPendingKeys = 256;
 
 // Outputs as two sequences for each key, of which only what differs is kept.
 class Comparison {
@@ -68,7 +71,8 @@ class Comparison {
       pending.mutant.pop_front();
     }
     const bool differs = !pending.right.empty() && !pending.mutant.empty();
-    if (differs || pending.right.size() + pending.mutant.size() > kMostPending) {
+    if (differs || pending.right.size() + pending.mutant.size() > kMostPending ||
+        pending_.size() > kMostPendingKeys) {
       first_ = First();
       pending_.clear();
     } else if (pending.right.empty() && pending.mutant.empty()) {
@@ -115,6 +119,7 @@ struct MutantTrial::Original {
   const CompiledRules compiled;
   Evaluator evaluator;
   std::uint64_t inputs = 0;
+  std::uint64_t displaced = 0;
   std::vector<std::unique_ptr<Witness>> mutants;
 };
 
@@ -144,6 +149,9 @@ void MutantTrial::Observe(const EventFacts& facts, EventTexts& texts, std::int64
   for (const auto& original : originals_) {
     if (original->compiled.rules().rules.front().input != facts.kind) continue;
     const std::uint64_t inputs = original->inputs++;
+    if (facts.time_ns != arrival_ns && original->compiled.needs_time(facts.kind)) {
+      ++original->displaced;
+    }
     const std::span<const RuleOutput> right = original->evaluator.Process(facts, texts);
     for (const auto& mutant : original->mutants) {
       if (mutant->comparison.settled()) continue;
@@ -166,5 +174,7 @@ std::vector<std::optional<std::uint64_t>> MutantTrial::Killed() const {
 }
 
 std::uint64_t MutantTrial::inputs(std::size_t rule) const { return originals_[rule]->inputs; }
+
+std::uint64_t MutantTrial::displaced(std::size_t rule) const { return originals_[rule]->displaced; }
 
 }  // namespace playload

@@ -40,6 +40,8 @@ class MutantTrial {
 
   // Events that the rule saw.
   [[nodiscard]] std::uint64_t inputs(std::size_t rule) const;
+  // Of these, whose time was not that of their arrival. 0 for a rule that does not use time.
+  [[nodiscard]] std::uint64_t displaced(std::size_t rule) const;
 
  private:
   struct Witness;

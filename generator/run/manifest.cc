@@ -156,6 +156,10 @@ void ReadScenario(JsonReader& reader, dom::object root, Scenario* scenario) {
     reader.Fail(parsed.error().message());
     return;
   }
+  if (!parsed->weave.sources.empty()) {
+    reader.Fail("the scenario's text asks for the probes of rules; a run's has the probes");
+    return;
+  }
   *scenario = std::move(*parsed);
 }
 

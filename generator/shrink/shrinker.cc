@@ -109,6 +109,7 @@ class Shrinker {
       candidate.scenario.probes = {incident};
       candidate.scenario.probes.front().window = {};
       candidate.scenario.probes.front().share_parts = kProbabilityOne;
+      candidate.scenario.probes.front().milli_rate = 0;
       if (Try(std::move(candidate), "probe " + incident.name + " alone")) return;
     }
   }
@@ -243,8 +244,10 @@ class Shrinker {
 
   void Probe(std::size_t i) {
     const std::string name = "probe " + now().scenario.probes[i].name;
-    TryScenario(name + " all the time",
-                [i](Scenario* s) { s->probes[i].share_parts = kProbabilityOne; });
+    TryScenario(name + " all the time", [i](Scenario* s) {
+      s->probes[i].share_parts = kProbabilityOne;
+      s->probes[i].milli_rate = 0;
+    });
     RemoveFrom(
         "scripts of " + name, [i](auto& s) -> auto& { return s.probes[i].scripts; });
     for (std::size_t k = 0; k < now().scenario.probes[i].scripts.size(); ++k) {

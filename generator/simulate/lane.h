@@ -108,8 +108,8 @@ struct alignas(64) Lane {
   std::uint16_t newcomers;      // places whose first session was begun or is in the wheel
   std::uint8_t fraud_turn[16];  // which of an incident's personas is next
   std::uint32_t fraud_sum[16];  // share of sessions taken, accumulated; an overflow takes one
-  std::uint32_t probe_sum[4];   // the same of probes
-  std::uint16_t probe_turn[4];  // which of a probe's scripts is next
+  std::uint32_t probe_sum[4];   // the same of probes; of one with a rate: scripts begun
+  std::uint16_t probe_turn[4];  // which of a probe's scripts is next; not of one with a rate
   std::uint64_t due_made;       // record that the first of `due` is; kNoneDue
   std::uint16_t due;            // scripted actors that wait for an instant, by Actor::scripted.due
   std::uint16_t slots[kSlots];

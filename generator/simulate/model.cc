@@ -232,9 +232,10 @@ void Model::CompileProbes(const std::vector<ProbeIncident>& incidents) {
                                  Action::kLevelComplete, Action::kPurchase,    Action::kRefund,
                                  Action::kServerMetric};
   for (const ProbeIncident& incident : incidents) {
-    probes.push_back({incident.window, ShareOf32(incident.share_parts),
+    probes.push_back({incident.window, ShareOf32(incident.share_parts), incident.milli_rate,
                       incident.scripts.front().server, static_cast<std::uint16_t>(scripts.size()),
                       static_cast<std::uint16_t>(incident.scripts.size())});
+    server_scripts = server_scripts || incident.scripts.front().server;
     for (const Script& script : incident.scripts) {
       std::vector<ScriptStep>& steps = scripts.emplace_back();
       for (const ProbeStep& from : script.steps) {
@@ -249,7 +250,11 @@ void Model::CompileProbes(const std::vector<ProbeIncident>& incidents) {
         step.c = static_cast<std::uint16_t>(metric ? from.latency : 0);
         step.from = static_cast<std::uint16_t>(from.from);
         steps.push_back(step);
-        if (step.from > 0) steps[step.from - 1u].later = static_cast<std::uint16_t>(steps.size());
+        if (step.wait_ns > 0) {
+          const std::size_t since = step.from > 0 ? step.from - 1u : steps.size() - 2;
+          steps[since].later = static_cast<std::uint16_t>(steps.size());
+          steps[since].adjacent = step.from == 0;
+        }
         timed_scripts = timed_scripts || from.wait_ns > 0;
       }
     }

@@ -101,11 +101,13 @@ struct ScriptStep {
   std::uint16_t c;      // metric: latency
   std::uint16_t from;   // as ProbeStep
   std::uint16_t later;  // number of the step that waits from this one; 0: none
+  bool adjacent;        // and it is the next one
   static constexpr std::uint8_t kFree = 255;  // the player's own currency, an item used up
 };
 struct Probe {
   Window window;
-  std::uint32_t share;  // of 2^32
+  std::uint32_t share;      // of 2^32
+  std::int64_t milli_rate;  // as of ProbeIncident: instead of the share, where it is not 0
   bool server;
   std::uint16_t first_script;  // index into Model::scripts
   std::uint16_t scripts;
@@ -165,6 +167,7 @@ class Model {
   std::vector<Probe> probes;
   std::vector<std::vector<ScriptStep>> scripts;
   bool timed_scripts = false;  // some step waits
+  bool server_scripts = false;
   FaultRules faults;
   Plan timeline;  // what the incidents' times refer to
 

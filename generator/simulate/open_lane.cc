@@ -211,9 +211,6 @@ void OpenLane::SimulateAlone(Record* out, std::uint32_t count) {
   }
 }
 
-std::int64_t OpenLane::InstantOf(std::uint64_t made) const {
-  const std::uint64_t run = made / kRunLength * model_->lanes() + number_;
-  return model_->timeline.PlannedAt(run * kRunLength + made % kRunLength);
-}
+std::int64_t OpenLane::InstantOf(std::uint64_t made) const { return Clock().InstantOf(made); }
 
 }  // namespace playload

@@ -17,6 +17,7 @@
 
 #include "generator/event/record.h"
 #include "generator/simulate/lane.h"
+#include "generator/simulate/lane_clock.h"
 #include "generator/simulate/model.h"
 
 namespace playload {
@@ -111,7 +112,13 @@ class OpenLane {
   void PlayDue(Record* record);
   void PlayStep(Actor* actor, const ScriptStep& step, Record* record);
   [[nodiscard]] std::uint64_t DueAfter(std::uint64_t made, const ScriptStep& next) const;
+  [[nodiscard]] bool Taken(std::uint64_t made) const;
   void PlayLater(Actor* actor, std::uint16_t number, std::uint64_t made, const ScriptStep& next);
+  void PlayBefore(Actor* actor, std::uint16_t number, std::uint64_t made, const ScriptStep& later);
+  void WaitFor(Actor* actor, std::uint16_t number, std::uint64_t due);
+  [[nodiscard]] LaneClock Clock() const {
+    return LaneClock(model_->timeline, model_->lanes(), number_);
+  }
   [[nodiscard]] std::uint32_t UpToDue(std::uint32_t count) const {
     return static_cast<std::uint32_t>(
         std::min<std::uint64_t>(count, lane_->due_made - lane_->made));

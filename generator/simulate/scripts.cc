@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "generator/base/wide.h"
 #include "generator/simulate/open_lane.h"
 
 namespace playload {
@@ -10,6 +11,14 @@ namespace {
 constexpr std::uint32_t kTurnTicks = 8;  // between two steps that do not wait: 1 s
 constexpr std::uint64_t kDueMask = (std::uint64_t{1} << 48) - 1;
 constexpr std::uint32_t kGapTicks = 28'800;  // after a script, on average: 1 h
+constexpr std::uint64_t kNsPerKs = 1'000'000'000'000;
+
+// How long a window has been open: `into` this time, and before. `since_first`: since it opened
+// first.
+std::int64_t OpenFor(const Window& window, std::int64_t since_first, std::int64_t into) {
+  if (window.every_ns == 0) return into;
+  return since_first / window.every_ns * window.lasts_ns + into;
+}
 
 }  // namespace
 
@@ -21,6 +30,18 @@ int OpenLane::ScriptTurn(bool server, std::uint64_t made) {
     std::int64_t into = 0;
     if (probe.server != server || !Active(probe.window, now, &into)) continue;
     const std::uint32_t before = lane_->probe_sum[k];
+    if (probe.milli_rate > 0) {
+      // Script i of all lanes is due when the probe has been active for i / rate, in lane i %
+      // lanes.
+      const auto open =
+          static_cast<std::uint64_t>(OpenFor(probe.window, now - probe.window.at_ns, into));
+      const auto latest = static_cast<std::uint64_t>(
+          Wide{open} * static_cast<std::uint64_t>(probe.milli_rate) / kNsPerKs);
+      const std::uint64_t next = before * model_->lanes() + number_;
+      if (next > latest) continue;
+      ++lane_->probe_sum[k];
+      return static_cast<int>(probe.first_script + next % probe.scripts);
+    }
     lane_->probe_sum[k] += probe.share;
     if (lane_->probe_sum[k] >= before) continue;
     const unsigned turn = lane_->probe_turn[k];
@@ -52,13 +73,17 @@ void OpenLane::Play(Actor* actor, std::uint16_t number, std::uint64_t made, Reco
     return;
   }
   if (step > 0) {
-    PlayStep(actor, steps[step - 1], record);
-    const unsigned later = steps[step - 1].later;
-    if (later > 0) actor->scripted.due = DueAfter(made, steps[later - 1]) & kDueMask;
+    const ScriptStep& played = steps[step - 1];
+    PlayStep(actor, played, record);
+    if (played.later > 0 && !played.adjacent) {
+      actor->scripted.due = DueAfter(made, steps[played.later - 1u]) & kDueMask;
+    }
   }
   actor->scripted.step = (step + 1) & 0xFFFFu;
   if (step < steps.size() && steps[step].wait_ns > 0) {
     PlayLater(actor, number, made, steps[step]);
+  } else if (step < steps.size() && steps[step].later > 0) {
+    PlayBefore(actor, number, made, steps[steps[step].later - 1u]);
   } else {
     Insert(actor, number, kTurnTicks);
   }
@@ -96,17 +121,16 @@ void OpenLane::PlayStep(Actor* actor, const ScriptStep& step, Record* record) {
 
 // The lane's record whose planned instant is the right one for a step that waits from now on.
 std::uint64_t OpenLane::DueAfter(std::uint64_t made, const ScriptStep& next) const {
-  const std::int64_t now = InstantOf(made);
-  const std::int64_t at = now > Plan::kNever - next.wait_ns ? Plan::kNever : now + next.wait_ns;
-  // The first record at or after the instant: after `low`, not after `high`.
-  std::uint64_t low = made;
-  std::uint64_t high = made + 1;
-  while (InstantOf(high) < at) high += 2 * (high - low);
-  while (high - low > 1) {
-    const std::uint64_t middle = low + (high - low) / 2;
-    (InstantOf(middle) < at ? low : high) = middle;
+  return Clock().EndOf(made, {next.wait_ns, next.within});
+}
+
+// Whether somebody waits for that record of the lane.
+bool OpenLane::Taken(std::uint64_t made) const {
+  for (std::uint16_t n = lane_->due; n != 0; n = ActorOf(n).next) {
+    const std::uint64_t due = ActorOf(n).scripted.due;
+    if (due >= made) return due == made;
   }
-  return next.within ? low : high;
+  return false;
 }
 
 // The next step waits for an instant: it takes the lane's record of that instant, whatever the
@@ -114,20 +138,28 @@ std::uint64_t OpenLane::DueAfter(std::uint64_t made, const ScriptStep& next) con
 // side of the instant; when it is past, the next one there is.
 void OpenLane::PlayLater(Actor* actor, std::uint16_t number, std::uint64_t made,
                          const ScriptStep& next) {
-  const auto taken = [&](std::uint64_t due) {
-    for (std::uint16_t n = lane_->due; n != 0; n = ActorOf(n).next) {
-      if (ActorOf(n).scripted.due == due) return true;
-    }
-    return false;
-  };
   std::uint64_t due = next.from > 0 ? actor->scripted.due : DueAfter(made, next);
   if (next.within) {
-    while (due > made && taken(due)) --due;
+    while (due > made && Taken(due)) --due;
   }
   if (due <= made || !next.within) {
     due = std::max(due, made + 1);
-    while (taken(due)) ++due;
+    while (Taken(due)) ++due;
   }
+  WaitFor(actor, number, due);
+}
+
+// Step `later` waits from the next one, which takes a record from which that wait ends at its edge.
+void OpenLane::PlayBefore(Actor* actor, std::uint16_t number, std::uint64_t made,
+                          const ScriptStep& later) {
+  const LaneWait wait{later.wait_ns, later.within};
+  std::uint64_t due = Clock().BestStart(
+      made + 1, wait, [&](std::uint64_t i) { return !Taken(i) && !Taken(Clock().EndOf(i, wait)); });
+  while (Taken(due)) ++due;
+  WaitFor(actor, number, due);
+}
+
+void OpenLane::WaitFor(Actor* actor, std::uint16_t number, std::uint64_t due) {
   actor->scripted.due = due & kDueMask;
   std::uint16_t* link = &lane_->due;
   while (*link != 0 && ActorOf(*link).scripted.due < due) link = &ActorOf(*link).next;

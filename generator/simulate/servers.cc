@@ -45,7 +45,7 @@ void OpenLane::Measure(Actor* actor, std::uint16_t number, std::uint64_t made, R
     }
   }
 
-  if (!model_->probes.empty()) FollowScript(actor, made, &cpu, &memory, &latency);
+  if (model_->server_scripts) FollowScript(actor, made, &cpu, &memory, &latency);
 
   record->life = 0;
   record->session = region;

@@ -21,7 +21,8 @@ void OpenLane::Begin() {
     constexpr std::uint64_t kProbes = kMaxIncidents;  // steps before are of fraud
     const std::uint64_t r =
         DrawAt(EntityKey(model_->seed_key, number_), kProbes + k, Purpose::kLane);
-    lane_->probe_sum[k] = static_cast<std::uint32_t>(r);
+    // Of a probe with a rate: how many scripts were begun.
+    lane_->probe_sum[k] = model_->probes[k].milli_rate > 0 ? 0 : static_cast<std::uint32_t>(r);
     lane_->probe_turn[k] = static_cast<std::uint16_t>(
         Below(static_cast<std::uint32_t>(r >> 32), model_->probes[k].scripts));
   }

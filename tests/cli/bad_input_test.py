@@ -145,6 +145,16 @@ COMMAND_LINES = [
     (["run", "steady", "--to", "kafka://x", "--verify", "--delivery", "once"], ["--delivery", "exactly-once"]),
     (["expect", "no-run", "--rules", "velocity", "--user", "player_1"], ["--rules", "--explain"]),
     (["show", "rules", "velocty"], ["velocty", "velocity"]),
+    ([*DRY, "--weave", "velocty"], ["--weave", "velocty", "velocity"]),
+    ([*DRY, "--weave", "./none.yaml"], ["--weave", "none.yaml"]),
+    ([*DRY, "--weave", "velocity", "--weave", "velocity"], ["--weave", "twice"]),
+    ([*DRY, "--weave", "velocity", "--weave-rate", "0"], ["--weave-rate", "above 0"]),
+    ([*DRY, "--weave", "velocity", "--weave-rate", "1k"], ["--weave", "too many", "at most"]),
+    ([*DRY, "--weave", "impossible-travel", "--weave-rate", "8"], ["--weave", "waits", "at most"]),
+    ([*DRY, "--weave-rate", "1"], ["--weave-rate", "--weave RULES"]),
+    (["plan", "compat", "--weave", "dataflow"], ["--weave", "compat"]),
+    (["mutants", "steady", "--weave", "velocty"], ["--weave", "velocity"]),
+    (["mutants", "steady", "--probes", "--json"], ["--probes", "JSON"]),
     (["show", "rules", "./none.yaml"], ["none.yaml"]),
     (
         ["verify", "no-run", "--from", "file:x", "--delivery", "at-most-once"],
@@ -195,6 +205,7 @@ COMMAND_LINES = [
 ]
 
 # Scenario files -> words of the message, which names the file and a line where there are lines.
+SMALL = b"scenario: t\npopulation: {players: 500, mix: {casual: 1}}\nplan: {rate: 1k}\n"
 SCENARIO_FILES = {
     "malformed": (b"name: [unclosed\n", ["bad.yaml:"]),
     "unknown key": (b"scenario: t\npopulatoin: {}\n", ["bad.yaml:2", "population"]),
@@ -212,6 +223,20 @@ SCENARIO_FILES = {
     "100 MB": (b"#" * 100_000_000, ["bad.yaml"]),
     "empty": (b"", ["bad.yaml"]),
     "a list": (b"- a\n- b\n", ["bad.yaml"]),
+    "probes of unknown rules": (SMALL + b"probes: {rules: velocty}\n", ["bad.yaml:4", "velocity"]),
+    "probes of a file that is none": (
+        SMALL + b"probes:\n  rules: [dataflow, none.yaml]\n",
+        ["bad.yaml:5", "none.yaml"],
+    ),
+    "probes of a scenario": (
+        SMALL + b"probes: {rules: ./bad.yaml}\n",
+        ["bad.yaml:4: probes: ./bad.yaml:1: ", "rule_set"],
+    ),
+    "no probes": (SMALL + b"probes: {rules: dataflow, rate: 0}\n", ["bad.yaml:4", "above 0"]),
+    "too many probes": (
+        SMALL + b"probes: {rules: dataflow, rate: 9k}\n",
+        ["bad.yaml:4", "9000 scripts of players", "too many", "at most"],
+    ),
 }
 
 

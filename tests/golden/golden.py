@@ -35,6 +35,12 @@ STREAMS = (
     Stream("data-faults", "data-faults", ("--rate", "2500", "--duration", "30s")),
     Stream("edges", "edges", ("--rate", "2k", "--duration", "20s")),
     Stream(
+        "woven",
+        "steady",
+        ("--rate", "2k", "--duration", "30s", "--weave", "dataflow", "--weave", "velocity")
+        + ("--weave-rate", "2"),
+    ),
+    Stream(
         "options",
         "fraud-and-overload",
         ("--rate", "2500", "--duration", "10s", "--players", "3000", "--shard", "1/2")

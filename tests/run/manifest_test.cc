@@ -177,6 +177,12 @@ TEST_CASE("Manifest: a scenario's text that was changed no longer has its hash")
   CHECK(Refusal(json).find("hash") != std::string::npos);
 }
 
+TEST_CASE("Manifest: a scenario that still asks for probes of rules is none that was run") {
+  Manifest manifest = Sample();
+  manifest.spec.scenario.weave.sources = {{"velocity", 0}};
+  CHECK(Refusal(ManifestJson(manifest)).find("asks for the probes of rules") != std::string::npos);
+}
+
 TEST_CASE("Manifest: the spec of a destination ends where that destination's events ended") {
   const test::ScratchFolder folder;
   REQUIRE(WriteManifest(folder.path(), Sample()).ok());

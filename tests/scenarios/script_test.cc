@@ -111,6 +111,53 @@ TEST_CASE("Scenario: probes are read, resolved and read again") {
   CHECK(again->probes[0].scripts == scenario->probes[0].scripts);
 }
 
+TEST_CASE("Scenario: a probe's rate, and the rules whose probes are to be woven") {
+  const std::string head = "scenario: mine\npopulation: {players: 100, mix: {casual: 1}}\n";
+  const std::string probe = "timeline:\n  - {probe: a, rate: 2.5, players: [move]}\n";
+  const std::string tail = "plan: {rate: 1k}\n";
+  const Result<Scenario> rated =
+      ParseScenario("my.yaml", head + probe + "probes: {rules: velocity}\n" + tail, {});
+  REQUIRE_MESSAGE(rated, rated.error().message());
+  CHECK(rated->probes[0].milli_rate == 2'500);
+  CHECK(rated->probes[0].share_parts == 0);
+  REQUIRE(rated->weave.sources.size() == 1);
+  CHECK(rated->weave.sources[0].rules == "velocity");
+  CHECK(rated->weave.milli_rate == 0);
+  const Result<Scenario> list = ParseScenario(
+      "dir/my.yaml", head + "probes:\n  rules: [dataflow, rules/a.yaml]\n  rate: 2\n" + tail, {});
+  REQUIRE_MESSAGE(list, list.error().message());
+  REQUIRE(list->weave.sources.size() == 2);
+  CHECK(list->weave.sources[1].rules == "dir/rules/a.yaml");  // where the scenario is
+  CHECK(list->weave.sources[1].line == 4);
+  CHECK(list->weave.milli_rate == 2'000);
+  for (const Scenario& scenario : {*rated, *list}) {
+    const Result<Scenario> again = ParseScenario("other", ResolvedText(scenario), {});
+    REQUIRE_MESSAGE(again, again.error().message());
+    CHECK(ResolvedText(*again) == ResolvedText(scenario));
+    CHECK(again->weave.sources.size() == scenario.weave.sources.size());
+  }
+
+  const auto error = [&](const std::string& text) {
+    const Result<Scenario> scenario = ParseScenario("my.yaml", head + text + tail, {});
+    return scenario ? "no error" : scenario.error().message();
+  };
+  CHECK(Says(error("probes: {rate: 2}\n"), "my.yaml:3: probes"));
+  CHECK(Says(error("probes: {rules: []}\n"), "my.yaml:3: rules must be a list"));
+  CHECK(Says(error("probes: {rules: [a, a]}\n"), "'a' are there twice"));
+  CHECK(Says(error("probes: {rules: a, rate: 0}\n"), "must be above 0"));
+  CHECK(Says(error("probes: {rules: a, share: 0}\n"), "a share of 0 has no effect"));
+  CHECK(Says(error("probes: {rules: a, rate: 1, share: 0.1}\n"), "either 'share'"));
+  CHECK(Says(error("probes: {rules: a, rats: 1}\n"), "did you mean 'rate'?"));
+  CHECK(Says(error("timeline: [{probe: a, players: [move]}]\n"), "a probe needs 'share'"));
+  CHECK(Says(error("timeline: [{probe: a, rate: 1, share: 0.5, players: [move]}]\n"), "either"));
+  const Result<Scenario> compat = ParseScenario(
+      "my.yaml",
+      "scenario: c\ncompat: true\npopulation: {players: 9}\nprobes: {rules: dataflow}\n" + tail,
+      {});
+  REQUIRE_FALSE(compat);
+  CHECK(Says(compat.error().message(), "my.yaml:4: compat draws"));
+}
+
 TEST_CASE("Scenario: errors of probes name the line") {
   const auto error = [](const std::string& entry) {
     const Result<Scenario> scenario =

@@ -175,6 +175,61 @@ TEST_CASE("Scripts: waits end at the lane's nearest event on the right side of t
   CHECK(exact >= (after + within) * 9 / 10);
 }
 
+// Of three events, the first and the last as far apart as the script says, in whole milliseconds.
+TEST_CASE("Scripts: an edge is met to the millisecond where the lane has such events") {
+  const std::vector<std::pair<const char*, std::int64_t>> edges = {
+      {"purchase USD x2, after 16s from 1, purchase USD", 16'000},
+      {"purchase USD x2, after 15.999s from 1, purchase USD", 15'999},
+      {"purchase USD x2, after 16.001s from 1, purchase USD", 16'001},
+      {"purchase USD x2, within 16s from 1, purchase USD", 15'999},
+      {"purchase USD, after 16.001s, purchase USD x2", 16'001}};
+  // 16 lanes / rate divides 16 s at all of them; 5,000/s have odd fractions of milliseconds.
+  for (const std::int64_t rate : {1'000, 2'000, 5'000, 20'000}) {
+    CAPTURE(rate);
+    for (const auto& [text, wanted] : edges) {
+      CAPTURE(text);
+      const bool first_gap = std::string(text).find("from 1") == std::string::npos;
+      Scenario world = World({Read(text)}, kProbabilityOne / 100);
+      world.plan = {{rate * 1'000, rate * 1'000, 0}};
+      const Model model(world, 5);
+      const auto count = static_cast<std::uint32_t>(rate) * 6;  // 48 s of eight lanes
+      const std::vector<Record> records = LaneRecords(model, 3, count / 16 * 16, 1'600);
+      int met = 0;
+      int played = 0;
+      for (const auto& [who, life] : Lives(records)) {
+        if (Deeds(records, life) != "g0/14 g0/14 g0/14 ") continue;
+        const auto ms = [&](std::size_t i) { return InstantOf(model, 3, life[i]) / 1'000'000; };
+        ++played;
+        met += ms(first_gap ? 2 : 3) - ms(1) == wanted ? 1 : 0;
+      }
+      CHECK(played > 0);
+      CHECK(met == played);
+    }
+  }
+}
+
+TEST_CASE("Scripts: so many begin per second as the rate says, each in turn, over all lanes") {
+  Scenario world =
+      World({Read("purchase GBP"), Read("purchase GBP x2"), Read("purchase GBP x3")}, 0);
+  world.probes[0].milli_rate = 2'500;
+  world.probes[0].window = {4 * kSecond, 2 * kSecond, 10 * kSecond};
+  const Model model(world, 5);
+  std::map<std::string, int> seen;
+  for (std::uint64_t lane = 0; lane < model.lanes(); ++lane) {
+    // 160 s of eight lanes: active for 32 s.
+    const std::vector<Record> records = LaneRecords(model, lane, 100'000, 100'000);
+    for (const auto& [who, life] : Lives(records)) {
+      const std::string deeds = Deeds(records, life);
+      if (deeds.find("g2/14") != 0) continue;
+      ++seen[deeds];
+      const std::int64_t into = (InstantOf(model, lane, life[0]) - 4 * kSecond) % (10 * kSecond);
+      CHECK(into < 2 * kSecond);
+    }
+  }
+  CHECK(seen.size() == 3);
+  for (const auto& [deeds, times] : seen) CHECK(std::abs(times - 80 / 3) <= 2);
+}
+
 TEST_CASE("Scripts: alerts stamped on records count what scripts buy") {
   const Scenario world = World(
       {Read("purchase USD x6, refund"), Read("purchase USD, purchase EUR")}, kProbabilityOne / 20);
