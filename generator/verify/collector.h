@@ -57,7 +57,7 @@ struct KafkaSource {
   // How long topics that are not there may take to appear, counted from the moment at which this is
   // no longer true. Empty: from now on.
   std::chrono::milliseconds topic_timeout{30'000};
-  std::function<bool()> still_made;
+  std::function<bool()> still_made = {};
 };
 
 // Connects, and waits for the topics.
