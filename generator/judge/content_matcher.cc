@@ -357,7 +357,8 @@ std::optional<ContentMatcher::Identity> ContentMatcher::AddProduced(
   Impl::OneTopic& t = impl_->topics[topic];
   element json;
   if (impl_->parser.parse(value.data(), value.size()).get(json) != simdjson::SUCCESS) {
-    impl_->AddOdd(&t, key.value_or(""), "not JSON", value);
+    impl_->AddOdd(&t, key.value_or(""),
+                  value.empty() ? "no value, as a tombstone has none" : "not JSON", value);
     return std::nullopt;
   }
   std::string_view named;

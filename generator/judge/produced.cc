@@ -224,7 +224,7 @@ ProducedRecord ProducedParser::ParseAny(OutputKind output, std::optional<std::st
   object fields;
   if (impl_->parser.parse(value.data(), value.size()).get(json) != simdjson::SUCCESS ||
       json.get(fields) != simdjson::SUCCESS) {
-    record.why = "not a JSON object";
+    record.why = value.empty() ? "no value, as a tombstone has none" : "not a JSON object";
     return record;
   }
   const std::optional<std::string_view> named = impl_->Read(output, fields, &record);

@@ -278,6 +278,7 @@ TEST_CASE("Built-ins: honest players of the fraud scenarios stay under the thres
     CAPTURE(name);
     Scenario honest = AtRate(Load(name), 50'000);
     honest.fraud.clear();
+    honest.probes.clear();
     const Observed observed = Observe(honest, 4'000'000);
     std::uint64_t alerts = 0;
     std::uint64_t alerted = 0;
