@@ -17,8 +17,8 @@
 #include "generator/rules/load.h"
 #include "generator/run/progress.h"
 #include "generator/run/signals.h"
+#include "generator/verify/expect.h"
 #include "generator/verify/rules_expect.h"
-#include "generator/verify/verify.h"
 
 namespace playload {
 namespace {

@@ -5,6 +5,7 @@
 #include <unordered_map>
 #include <utility>
 
+#include "generator/rules/rule_set.h"
 #include "transports/kafka/partition.h"
 #include "transports/kafka/reader.h"
 
@@ -27,6 +28,20 @@ struct Wanted {
 };
 
 }  // namespace
+
+LocateSource LocateSourceFor(const ManifestDestination& destination, std::string brokers,
+                             const KafkaSettings& settings,
+                             std::chrono::milliseconds connect_timeout,
+                             const std::map<std::string, std::string>& renamed) {
+  LocateSource source{{std::move(brokers), settings, connect_timeout, connect_timeout},
+                      destination.topics,
+                      destination.start_offsets};
+  for (std::size_t k = 0; k < kKinds; ++k) {
+    const auto other = renamed.find(kRuleInputs[k]);
+    if (other != renamed.end()) source.topics[k] = other->second;
+  }
+  return source;
+}
 
 Status Locate(const LocateSource& source, const std::vector<HistoryEvent*>& events,
               const std::function<void(const std::string&)>& log, const std::atomic<bool>& stop) {

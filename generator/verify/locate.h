@@ -8,6 +8,7 @@
 
 #include <array>
 #include <atomic>
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -16,6 +17,7 @@
 
 #include "generator/base/status.h"
 #include "generator/judge/history.h"
+#include "generator/run/manifest.h"
 #include "generator/verify/collector.h"
 
 namespace playload {
@@ -25,6 +27,12 @@ struct LocateSource {
   std::array<std::string, kKinds> topics;                   // of the inputs, where they are read
   std::map<std::string, std::vector<std::int64_t>> starts;  // as of CollectorTopics
 };
+
+// Where the input topics of a run are. `renamed`: other names, by the usual ones.
+LocateSource LocateSourceFor(const ManifestDestination& destination, std::string brokers,
+                             const KafkaSettings& settings,
+                             std::chrono::milliseconds connect_timeout,
+                             const std::map<std::string, std::string>& renamed);
 
 Status Locate(const LocateSource& source, const std::vector<HistoryEvent*>& events,
               const std::function<void(const std::string&)>& log, const std::atomic<bool>& stop);

@@ -1,6 +1,6 @@
 // What a rule set expects of a run, as text (docs/rules.md, "Expect and verify").
 //
-// Threads: runs in the caller's thread, with `threads` workers. Errors: as of Expect() (verify.h);
+// Threads: runs in the caller's thread, with `threads` workers. Errors: as of Expect() (expect.h);
 // kInvalid also where the run cannot tell what the rules ask: polled events have no instants.
 
 #pragma once

@@ -16,7 +16,6 @@
 #include "generator/judge/rules_judge.h"
 #include "generator/pace/plan.h"
 #include "generator/replay/expectation.h"
-#include "generator/replay/fault_lines.h"
 #include "generator/run/manifest.h"
 #include "generator/verify/collector.h"
 #include "generator/verify/finished_run.h"
@@ -32,7 +31,6 @@ using std::chrono::steady_clock;
 
 constexpr const char* kPolled = "polled";
 constexpr std::string_view kFile = "file:";
-constexpr const char* kInputNames[kKinds] = {"player-events", "purchase-events", "server-metrics"};
 // Once everything expected is there: for what comes beyond it.
 constexpr milliseconds kGrace{1'000};
 // The timeout of a run that was interrupted.
@@ -46,20 +44,6 @@ constexpr milliseconds kSayEvery{10'000};
 constexpr std::chrono::seconds kOverrun{60};
 // So often what came meanwhile is read while the events are made again.
 constexpr Position kPollEvery = 4'096;
-
-// Where the input topics of a run are to be read.
-LocateSource LocateSourceFor(const ManifestDestination& destination, std::string brokers,
-                             const KafkaSettings& settings, milliseconds connect_timeout,
-                             const std::map<std::string, std::string>& renamed) {
-  LocateSource source{{std::move(brokers), settings, connect_timeout, connect_timeout, {}},
-                      destination.topics,
-                      destination.start_offsets};
-  for (std::size_t k = 0; k < kKinds; ++k) {
-    const auto other = renamed.find(kInputNames[k]);
-    if (other != renamed.end()) source.topics[k] = other->second;
-  }
-  return source;
-}
 
 class Verifier {
  public:
@@ -152,14 +136,14 @@ class Verifier {
     }
     for (int k = 0; options_.inputs && k < kKinds; ++k) {
       const auto kind = static_cast<std::size_t>(k);
-      topics.inputs[static_cast<Kind>(k)] = renamed(kInputNames[kind], destination.topics[kind]);
+      topics.inputs[static_cast<Kind>(k)] = renamed(kRuleInputs[kind], destination.topics[kind]);
     }
     Result<std::unique_ptr<Collector>> collector = Collect(topics);
     if (!collector) return collector.error();
     collector_ = std::move(*collector);
     if (!options_.inputs) return {};
     for (std::size_t k = 0; k < kKinds; ++k) {
-      inputs_options_.names[k] = kInputNames[k];
+      inputs_options_.names[k] = kRuleInputs[k];
       if (const auto count = collector_->partitions(static_cast<Kind>(k))) {
         if (!inputs_options_.partitions) inputs_options_.partitions.emplace();
         (*inputs_options_.partitions)[k] = *count;
@@ -571,88 +555,11 @@ Result<Verification> Verify(const VerifyOptions& options, const std::atomic<bool
   return Verifier(options, stop).Do();
 }
 
-Result<OutputKind> ParseOutputKind(std::string_view name) {
-  for (int i = 0; i < kOutputKinds; ++i) {
-    if (name == kOutputNames[i]) return static_cast<OutputKind>(i);
-  }
-  const std::vector<std::string> names(kOutputNames, kOutputNames + kOutputKinds);
-  return Invalid("'" + std::string(name) + "' is no output" + DidYouMean(name, names));
-}
-
 Result<Delivery> ParseDelivery(std::string_view name) {
   for (int i = 0; i < kDeliveries; ++i) {
     if (name == kDeliveryNames[i]) return static_cast<Delivery>(i);
   }
   return Invalid(Quoted(name) + " is neither exactly-once nor at-least-once");
-}
-
-Status Expect(const std::string& run_dir, const std::string& fed_by, std::optional<OutputKind> only,
-              int threads, const std::function<bool(std::string_view lines)>& sink) {
-  ExpectOptions options;
-  options.run_dir = run_dir;
-  options.fed_by = fed_by;
-  options.only = only;
-  options.threads = threads;
-  return Expect(options, std::atomic<bool>(false), sink);
-}
-
-Status Expect(const ExpectOptions& options, const std::atomic<bool>& stop,
-              const std::function<bool(std::string_view lines)>& sink) {
-  const Result<JudgedRun> judged = OpenFinishedRun(options.run_dir, options.fed_by);
-  if (!judged) return judged.error();
-  const FedBy& from = judged->fed_by;
-  const Result<FinishedRun> run = LoadRun(options.run_dir, from, options.threads);
-  if (!run) return run.error();
-  const Replay& replay = *run->replay;
-  const std::string& prefix = run->spec.id_prefix;
-  if (options.slice.whole() && options.what == ExpectOptions::What::kOutputs) {
-    return WriteExpected(replay, run->arrivals, prefix, options.only, sink);
-  }
-  std::optional<Checkpoints> checkpoints;
-  if (!from.polled && run->spec.scenario.faults.empty()) {
-    checkpoints.emplace(options.run_dir, run->spec, replay.tables().model);
-  }
-  Checkpoints* const usable = checkpoints ? &*checkpoints : nullptr;
-  const ManifestDestination& destination = judged->manifest.destinations[from.destination];
-  Status made;
-  switch (options.what) {
-    case ExpectOptions::What::kOutputs:
-      made = WriteSliceExpected(replay, run->arrivals, options.slice, usable, prefix, options.only,
-                                sink);
-      break;
-    case ExpectOptions::What::kEvents:
-      made =
-          WriteSliceEvents(replay, run->arrivals, options.slice, usable, destination.topics, sink);
-      break;
-    case ExpectOptions::What::kHistory: {
-      LocateEvents locate;
-      if (!options.locate.empty()) {
-        const Result<KafkaAddress> address = ParseKafkaUrl(options.locate);
-        if (!address) return address.error();
-        locate = [&, brokers = address->brokers](const std::vector<HistoryEvent*>& events) {
-          return Locate(LocateSourceFor(destination, brokers, options.settings,
-                                        options.connect_timeout, options.topics),
-                        events, options.log, stop);
-        };
-      }
-      made = WriteSliceHistory(replay, run->arrivals, options.slice, usable, TopicsOf(destination),
-                               prefix, options.only, locate, sink);
-      break;
-    }
-  }
-  for (std::size_t i = 0; options.log && checkpoints && i < checkpoints->notes().size(); ++i) {
-    options.log(checkpoints->notes()[i]);
-  }
-  return made;
-}
-
-Status ExpectFaults(const std::string& run_dir, const std::string& fed_by, int threads,
-                    const std::function<bool(std::string_view lines)>& sink) {
-  const Result<JudgedRun> judged = OpenFinishedRun(run_dir, fed_by);
-  if (!judged) return judged.error();
-  const Result<FinishedRun> run = LoadRun(run_dir, judged->fed_by, threads);
-  if (!run) return run.error();
-  return WriteFaults(*run->replay, run->arrivals, run->ledger.topics, sink);
 }
 
 }  // namespace playload

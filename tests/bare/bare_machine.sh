@@ -1,18 +1,20 @@
 #!/usr/bin/env bash
 # The two commands on a bare Debian 12: a debootstrap minbase with git and ca-certificates, a fresh
-# clone of HEAD, ./quickstart twice, ./test --quick and ./test, each timed. Needs root, debootstrap
+# clone of HEAD, ./quickstart twice, ./test --quick and ./test, each timed; or, with `engine`, what
+# docs/verify.md says under "On a real engine", word by word. Needs root, debootstrap
 # and some 4 GB in ${TMPDIR:-/tmp}; takes this machine's apt sources, resolver and certificates.
 # Not part of ./test: it downloads a system.
 #
-# Usage: tests/bare/bare_machine.sh [root|user] [quickstart|all]
+# Usage: tests/bare/bare_machine.sh [root|user] [quickstart|all|engine]
 #   user: as a user who may use sudo, rather than as root
 set -Eeuo pipefail
 source_tree=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 who=${1:-root}
 what=${2:-all}
 case "$who $what" in
-  "root quickstart" | "root all" | "user quickstart" | "user all") ;;
-  *) echo "bare_machine.sh: usage: bare_machine.sh [root|user] [quickstart|all]" >&2; exit 1 ;;
+  "root quickstart" | "root all" | "root engine") ;;
+  "user quickstart" | "user all" | "user engine") ;;
+  *) echo "bare_machine.sh: usage: bare_machine.sh [root|user] [quickstart|all|engine]" >&2; exit 1 ;;
 esac
 [ "$(id -u)" -eq 0 ] || { echo "bare_machine.sh: needs root" >&2; exit 1; }
 command -v debootstrap >/dev/null || { echo "bare_machine.sh: needs debootstrap" >&2; exit 1; }
@@ -90,6 +92,13 @@ timed() {
 }
 
 timed ./quickstart
+if [ "$what" = engine ]; then
+  sudo=()
+  [ "$who" = root ] || sudo=(sudo)
+  timed "${sudo[@]}" apt-get install -q -y default-jdk-headless maven
+  timed env PLAYLOAD=/playload/build/release/playload python3 -X utf8 tests/e2e/engines_test.py -v PageTest
+  exit 0
+fi
 timed ./quickstart
 [ "$what" = all ] || exit 0
 timed ./test --quick

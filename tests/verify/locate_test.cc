@@ -13,6 +13,7 @@
 
 #include "generator/run/manifest.h"
 #include "generator/run/run.h"
+#include "generator/verify/expect.h"
 #include "generator/verify/verify.h"
 #include "scenarios/load.h"
 #include "tests/run/fakes.h"

@@ -21,6 +21,7 @@
 #include "generator/rules/naive.h"
 #include "generator/run/ledger.h"
 #include "generator/run/manifest.h"
+#include "generator/verify/expect.h"
 #include "tests/judge/pipeline_world.h"
 #include "tests/verify/rules_world.h"
 #include "transports/kafka/embedded.h"

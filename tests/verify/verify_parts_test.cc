@@ -10,6 +10,7 @@
 
 #include "generator/judge/verdict.h"
 #include "generator/replay/facts.h"
+#include "generator/verify/expect.h"
 #include "generator/verify/verify.h"
 #include "tests/judge/pipeline_world.h"
 

@@ -22,6 +22,7 @@
 #include "generator/run/ledger.h"
 #include "generator/run/manifest.h"
 #include "generator/run/run.h"
+#include "generator/verify/expect.h"
 #include "scenarios/load.h"
 #include "tests/judge/pipeline_world.h"
 #include "tests/support/http_client.h"
