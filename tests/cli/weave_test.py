@@ -43,6 +43,7 @@ WOVEN = (
     ("edges", "impossible-travel", "9M"),
     ("edges", "level-spike", "5M"),
     ("edges", "sustained-overload", "1M"),
+    ("edges", "spend-per-minute", "2M"),
     ("fraud-and-overload", "dataflow", "2M"),
     ("data-faults", "dataflow", "10M"),
     ("steady", "dataflow", "20M"),
