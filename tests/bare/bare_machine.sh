@@ -95,7 +95,7 @@ timed ./quickstart
 if [ "$what" = engine ]; then
   sudo=()
   [ "$who" = root ] || sudo=(sudo)
-  timed "${sudo[@]}" apt-get install -q -y default-jdk-headless maven
+  timed "${sudo[@]}" apt-get install -q -y default-jdk-headless maven python3
   timed env PLAYLOAD=/playload/build/release/playload python3 -X utf8 tests/e2e/engines_test.py -v PageTest
   exit 0
 fi
