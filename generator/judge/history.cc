@@ -205,7 +205,7 @@ HistoryEvent HistoryMaker::Describe(const ReplayedRun& run, std::uint32_t i) {
   event.key = line.key;
   event.value = line.value;
   const bool valid = RecordFacts::Valid(record);
-  if (!valid) event.value = Printable(facts_.Sent(run, i));
+  if (!valid) event.value = AsAscii(facts_.Sent(run, i));
   event.brief = valid ? Brief(record, event.value) : "not valid: " + event.value;
   event.topic = topics_.names[kind];
   if (topics_.partitions[kind] > 0) {

@@ -312,7 +312,7 @@ Status InputMatcher::FillTexts(const StreamWalker& walker, const Arrivals& arriv
       FlawExample& example =
           (*comparisons)[At(w.kind)].examples[static_cast<unsigned>(w.flaw)][w.example];
       example.key = event.key;
-      example.expected = Printable(event.value);
+      example.expected = AsAscii(event.value);
       ++found;
     }
     return found < wanted.size();

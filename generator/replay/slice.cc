@@ -373,7 +373,7 @@ Status WriteSliceEvents(const Replay& replay, const Arrivals& arrivals, const Sl
         text += line.value;
       } else {
         // As it was sent, which may be no JSON: a text.
-        AppendJsonText(Printable(facts.Sent(run, i)), &text);
+        AppendJsonText(AsAscii(facts.Sent(run, i)), &text);
       }
       text += "}\n";
       if (!lines.Add(text)) return false;

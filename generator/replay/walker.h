@@ -30,7 +30,7 @@ struct StreamEvent {
 };
 
 // A line as it may stand in a report: '?' for what a fault has left of it that is not ASCII.
-inline std::string Printable(std::string_view line) {
+inline std::string AsAscii(std::string_view line) {
   std::string text(line);
   for (char& c : text) {
     if (static_cast<unsigned char>(c) >= 0x7F) c = '?';
