@@ -125,7 +125,7 @@ Status Company::StartVerification(const std::string& run_dir, const Destination&
   if (setup_.verify_at) {
     options.from = "kafka://" + setup_.verify_at->brokers;
     std::vector<std::string> topics;
-    for (const std::string& usual : TopicsToRename(options.rules)) {
+    for (const std::string& usual : OutputsOf(options.rules)) {
       topics.push_back(TopicFor(run.topics, usual));
     }
     auto ends = TopicEnds({.brokers = setup_.verify_at->brokers,

@@ -14,11 +14,6 @@ namespace playload {
 
 namespace {
 
-std::vector<std::string> OutputsOf(const std::optional<RuleSet>& rules) {
-  return rules ? rules->Outputs()
-               : std::vector<std::string>(kOutputNames, kOutputNames + kOutputKinds);
-}
-
 Status ReadOnly(const Flags& flags, VerifyOptions* options) {
   const std::vector<std::string> outputs = OutputsOf(options->rules);
   for (const std::string& name : flags.Texts("only")) {
@@ -110,6 +105,11 @@ Status ReadVerifyFlags(const Flags& flags, VerifyOptions* options) {
     return flags.Wrong("locate", "finds events in Kafka's topics; files have no offsets");
   }
   return {};
+}
+
+std::vector<std::string> OutputsOf(const std::optional<RuleSet>& rules) {
+  return rules ? rules->Outputs()
+               : std::vector<std::string>(kOutputNames, kOutputNames + kOutputKinds);
 }
 
 std::vector<std::string> TopicsToRename(const std::optional<RuleSet>& rules) {

@@ -26,6 +26,9 @@ Result<std::optional<RuleSet>> ReadRules(const Flags& flags);
 // known.
 Status ReadVerifyFlags(const Flags& flags, VerifyOptions* options);
 
+// The outputs of these rules, or of the reference pipeline.
+std::vector<std::string> OutputsOf(const std::optional<RuleSet>& rules);
+
 // What may be renamed with --topic: the inputs, and the outputs of these rules.
 std::vector<std::string> TopicsToRename(const std::optional<RuleSet>& rules);
 
