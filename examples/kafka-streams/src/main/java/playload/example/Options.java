@@ -11,6 +11,8 @@ record Options(
     String name,
     String state,
     String delivery,
+    int threads,
+    int commitMs,
     String broken) {
 
   static final List<String> DELIVERIES = List.of("exactly-once", "at-least-once");
@@ -24,6 +26,8 @@ record Options(
         --name NAME                 application.id: a new one for each run
         --state DIR                 where the state stores are
         --delivery PROMISE          exactly-once (default) or at-least-once
+        --threads N                 that share the partitions (default: 2)
+        --commit-interval MS        default: 100 under exactly-once, 2000 under at-least-once
         --break WHAT                early-alert, wrong-key, dsl-cache, uncached or lost-state
       """;
 
@@ -34,6 +38,8 @@ record Options(
     String name = "playload-example";
     String state = "state";
     String delivery = "exactly-once";
+    int threads = 2;
+    int commitMs = 0; // as the promise has it
     String broken = "";
     for (int i = 0; i < args.length; i += 2) {
       String value = i + 1 < args.length ? args[i + 1] : wrong(args[i] + " has no value");
@@ -44,13 +50,16 @@ record Options(
         case "--name" -> name = value;
         case "--state" -> state = value;
         case "--delivery" -> delivery = value;
+        case "--threads" -> threads = number(args[i], value);
+        case "--commit-interval" -> commitMs = number(args[i], value);
         case "--break" -> broken = value;
         default -> wrong("unknown option " + args[i]);
       }
     }
     if (!DELIVERIES.contains(delivery)) wrong("--delivery " + delivery);
     if (!broken.isEmpty() && !BREAKS.contains(broken)) wrong("--break " + broken);
-    return new Options(kafka, in, out, name, state, delivery, broken);
+    if (commitMs == 0) commitMs = delivery.equals("exactly-once") ? 100 : 2000;
+    return new Options(kafka, in, out, name, state, delivery, threads, commitMs, broken);
   }
 
   /** All topics, under their names here. */
@@ -68,6 +77,11 @@ record Options(
 
   boolean breaks(String what) {
     return broken.equals(what);
+  }
+
+  private static int number(String option, String value) {
+    if (!value.matches("[1-9][0-9]{0,5}")) wrong(option + " " + value);
+    return Integer.parseInt(value);
   }
 
   private static String wrong(String what) {

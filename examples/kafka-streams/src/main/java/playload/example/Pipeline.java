@@ -108,7 +108,8 @@ public final class Pipeline {
    * cache: without one every update is in the changelog at once, so that after a crash the state is
    * newer than the committed position, and the purchases in between are counted twice. With it,
    * updates reach the changelog at a commit: state and position are set back together, and outputs
-   * only come again. (Exactly-once makes one transaction of all this.)
+   * only come again; unless the crash falls into a commit, between the changelog and the position.
+   * (Exactly-once makes one transaction of all this.)
    */
   private <V> StoreBuilder<KeyValueStore<String, V>> store(String name, Class<V> type) {
     if (options.breaks("lost-state")) {
@@ -145,7 +146,8 @@ public final class Pipeline {
             StreamsConfig.APPLICATION_ID_CONFIG, options.name(),
             StreamsConfig.BOOTSTRAP_SERVERS_CONFIG, options.kafka(),
             StreamsConfig.STATE_DIR_CONFIG, options.state(),
-            StreamsConfig.NUM_STREAM_THREADS_CONFIG, 2,
+            StreamsConfig.NUM_STREAM_THREADS_CONFIG, options.threads(),
+            StreamsConfig.COMMIT_INTERVAL_MS_CONFIG, options.commitMs(),
             // Larger than the state: what it must push out early is in the changelog too early.
             StreamsConfig.STATESTORE_CACHE_MAX_BYTES_CONFIG, 64L << 20,
             // After kill -9 the group waits this long for the one that is gone (default: 45 s).
@@ -153,8 +155,6 @@ public final class Pipeline {
     if (options.exactlyOnce()) {
       properties.put(
           StreamsConfig.PROCESSING_GUARANTEE_CONFIG, StreamsConfig.EXACTLY_ONCE_V2);
-    } else {
-      properties.put(StreamsConfig.COMMIT_INTERVAL_MS_CONFIG, 2000);
     }
     return properties;
   }
