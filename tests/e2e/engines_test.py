@@ -67,9 +67,11 @@ class EngineCase(harness.Case):
             *["--in", f"{inputs}-", "--out", f"{outputs}-", "--name", outputs, *map(str, options)],
         ]
 
-    def start(self, inputs: str, outputs: str, *options: object) -> harness.Background:
+    def start(
+        self, inputs: str, outputs: str, *options: object, instance: str = ""
+    ) -> harness.Background:
         """A job, once it is running. Its state is in a folder of its outputs' name."""
-        state = self.scratch / f"state-{outputs}"
+        state = self.scratch / f"state-{outputs}{instance}"
         job = harness.Background(
             self.command(inputs, outputs, "--state", state, *options), self.scratch
         )
@@ -77,11 +79,11 @@ class EngineCase(harness.Case):
         job.wait_for("running", START_SECONDS)
         return job
 
-    def feeding(self, inputs: str, *options: object) -> list[object]:
+    def feeding(self, inputs: str, *options: object, scenario=SCENARIO) -> list[object]:
         """The words of a run into topics that begin so."""
         self.run_dir = pathlib.Path(self.scratch, f"run-{inputs}")
         return [
-            *["run", *SCENARIO, "--to", f"kafka://{server.bootstrap}"],
+            *["run", *scenario, "--to", f"kafka://{server.bootstrap}"],
             *harness.topic_options(inputs, harness.INPUTS),
             *["--create-topics", "partitions=6,replication=1"],
             *["--run-dir", self.run_dir, "--quiet", *options],
@@ -277,6 +279,25 @@ class KafkaStreamsTest(EngineCase):
                 if output == "purchase-aggregates":
                     wanted["value"]["user_id"] = wanted["key"]
                 self.assertEqual(json.loads(row), wanted["value"], output)
+
+    def test_instances_that_come_and_go(self):
+        """A second instance joins in the middle of a run, and later the first one leaves: the group
+        gives partitions, and their state, from one to the other twice."""
+        name = f"{self.engine}-instances"
+        first = self.start(name, name)
+        scenario = ("fraud-and-overload", "--seed", "6", "--rate", "10k", "--duration", "20s")
+        with self.started(*self.feeding(name, scenario=scenario)) as feed:
+            second = self.start(name, name, instance="-second")
+            took_over = end_offsets(f"{name}-purchase-aggregates")
+            first.interrupt()
+            first.wait()
+            self.assertEqual(feed.wait(), harness.EXIT_DONE, feed.output())
+        verdict = self.verify(name)
+        self.assertIsNone(second.process.poll(), second.output())
+        self.assert_right(verdict)
+        # Each of them had its part.
+        self.assertGreater(took_over, 0)
+        self.assertGreater(end_offsets(f"{name}-purchase-aggregates"), took_over)
 
     def test_kill_under_exactly_once(self):
         self.check_kill_exactly_once()
