@@ -73,6 +73,8 @@ std::vector<Flag> VerifyFlags() {
        "did not commit"},
       {"locate", "",
        "Kafka: find partition and offset of the events behind the examples, in the input topics"},
+      {"no-causes", "",
+       "do not look for what explains the differences, which takes about as long again"},
       {"threshold", "CONDITION",
        "what must hold of it, too: 'alert_latency.p(99)<2s', 'matched{fraud-alerts}>=100'; exit "
        "code 99 if it does not",
@@ -100,6 +102,7 @@ Status ReadVerifyFlags(const Flags& flags, VerifyOptions* options) {
     if (!delivery) return flags.Wrong("delivery", delivery.error().message());
     options->delivery = *delivery;
   }
+  options->causes = !flags.On("no-causes");
   options->locate = flags.On("locate");
   if (options->locate && options->from.starts_with("file:")) {
     return flags.Wrong("locate", "finds events in Kafka's topics; files have no offsets");

@@ -16,7 +16,7 @@
 
 namespace playload {
 
-// --rules, --only, --delivery, --isolation, --locate, --threshold.
+// --rules, --only, --delivery, --isolation, --locate, --no-causes, --threshold.
 std::vector<Flag> VerifyFlags();
 
 // --rules; nullopt for those of the reference pipeline, also by their name.

@@ -41,6 +41,10 @@ void WriteComparisons(const char* name, const std::vector<Comparison>& compariso
       }
     }
     json->EndArray();
+    if (c.causes) {
+      json->Key("causes");
+      WriteExplanations(*c.causes, json);
+    }
     json->EndObject();
   }
   json->EndObject();
@@ -127,6 +131,7 @@ const char* Meaning(const std::string& name, bool input, unsigned flaw) {
 
 std::string Examples(const Comparison& c, bool input, const FlawHistory& history) {
   std::string text;
+  if (c.causes) text += "\n" + ExplanationsText(c.name, *c.causes);
   for (unsigned f = 0; f < kFlaws; ++f) {
     if (c.examples[f].empty()) continue;
     text += "\n" + c.name + ", " + kFlawNames[f] + ": " + FormatCount(c.flaws[f]);

@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "generator/base/status.h"
+#include "generator/judge/explanations.h"
 #include "generator/judge/latency.h"
 #include "generator/run/thresholds.h"
 
@@ -61,6 +62,7 @@ struct Comparison {
   std::uint64_t foreign = 0;
   std::array<std::vector<FlawExample>, kFlaws> examples;
   Delivery delivery = Delivery::kExactlyOnce;  // what was promised; Add() goes by it
+  std::optional<Explanations> causes;          // of the flaws, where they were looked for
 
   [[nodiscard]] std::uint64_t flaw(Flaw f) const { return flaws[static_cast<unsigned>(f)]; }
   // All that was read.

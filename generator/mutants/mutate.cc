@@ -1,6 +1,7 @@
 #include "generator/mutants/mutate.h"
 
 #include <algorithm>
+#include <cmath>
 #include <functional>
 #include <utility>
 
@@ -11,6 +12,7 @@ namespace playload {
 namespace {
 
 constexpr std::int64_t kTickNs = 1'000'000;  // what a window is made longer or shorter by
+constexpr std::int64_t kForEver = std::int64_t{3650} * 86'400 * 1'000'000'000;
 constexpr std::string_view kCurrencyField = "parameters.currency";
 constexpr std::string_view kTypeField = "parameters.transaction_type";
 
@@ -66,6 +68,19 @@ std::vector<Expr> Instead(const Expr& node) {
   }
 }
 
+// The same, further off.
+std::vector<Expr> FurtherOff(const Expr& node) {
+  if (node.op != Op::kNumber) return {};
+  const double n = node.number;
+  std::vector<Expr> others;
+  for (const double other :
+       {n + 2, n - 2, n + 3, n - 3, n + 5, n - 5, n + 10, n - 10, 2 * n, n / 2, 10 * n, n / 10}) {
+    // Where a whole number is asked for, another one is.
+    if (n != std::floor(n) || other == std::floor(other)) others.push_back(NumberExpr(other));
+  }
+  return others;
+}
+
 void ReplaceKey(Expr* expr, const std::string& field) {
   if (expr->op == Op::kKey) *expr = FieldExpr(field);
   for (Expr& operand : expr->of) ReplaceKey(&operand, field);
@@ -110,13 +125,25 @@ class Maker {
   std::vector<Mutant> Make() {
     for (index_ = 0; index_ < rules_.rules.size(); ++index_) {
       const Rule& rule = rules_.rules[index_];
-      Conditions(rule);
+      Conditions(rule, Instead);
       State(rule);
       Alternatives(rule);
       Windows(rule);
       Keys(rule);
       if (rule.input == Kind::kPurchase) Purchases(rule);
       Feeds(rule);
+    }
+    return std::move(made_);
+  }
+
+  std::vector<Mutant> MakeFurther() {
+    for (index_ = 0; index_ < rules_.rules.size(); ++index_) {
+      const Rule& rule = rules_.rules[index_];
+      Conditions(rule, FurtherOff);
+      FurtherWindows(rule);
+      if (rule.window.closes()) continue;
+      AddChanged("only the first output of a key is put out", rule,
+                 [](Rule* r) { r->cool_down_ns = kForEver; });
     }
     return std::move(made_);
   }
@@ -141,7 +168,7 @@ class Maker {
     Add(std::move(what), std::move(changed));
   }
 
-  void Conditions(const Rule& rule) {
+  void Conditions(const Rule& rule, std::vector<Expr> (*instead)(const Expr&)) {
     Rule copy = rule;
     const std::vector<Expr*> nodes = ConditionNodes(&copy);
     for (std::size_t i = 0; i < nodes.size(); ++i) {
@@ -149,7 +176,7 @@ class Maker {
       const bool number = nodes[i]->op == Op::kNumber;
       std::size_t whole = i;
       while (number && whole > 0 && nodes[whole]->of.empty()) --whole;
-      for (const Expr& other : Instead(*nodes[i])) {
+      for (const Expr& other : instead(*nodes[i])) {
         Rule changed = rule;
         const std::vector<Expr*> those = ConditionNodes(&changed);
         *those[i] = other;
@@ -249,6 +276,19 @@ class Maker {
     }
   }
 
+  void FurtherWindows(const Rule& rule) {
+    const auto add = [&](const std::string& what, std::int64_t RuleWindow::*size) {
+      const std::int64_t was = rule.window.*size;
+      for (const std::int64_t other : {was * 60, was * 10, was * 2, was / 2, was / 10, was / 60}) {
+        if (other == was || other % kTickNs != 0) continue;
+        AddChanged(what + FormatDuration(was) + " is " + FormatDuration(other), rule,
+                   [&](Rule* r) { r->window.*size = other; });
+      }
+    };
+    if (rule.window.of_time()) add("the window of ", &RuleWindow::size_ns);
+    if (rule.window.lateness_ns > 0) add("the lateness of ", &RuleWindow::lateness_ns);
+  }
+
   void Keys(const Rule& rule) {
     if (!rule.has_memory()) return;
     for (const EventField& field : FieldsOf(rule.input)) {
@@ -301,5 +341,6 @@ RuleSet OnlyRule(const RuleSet& rules, std::size_t rule) {
 }
 
 std::vector<Mutant> MutantsOf(const RuleSet& rules) { return Maker(rules).Make(); }
+std::vector<Mutant> FurtherMutantsOf(const RuleSet& rules) { return Maker(rules).MakeFurther(); }
 
 }  // namespace playload

@@ -34,6 +34,11 @@ inline constexpr std::uint64_t kFeedEvery = 10'000;
 // REQUIRES: `rules` passes CheckRules().
 std::vector<Mutant> MutantsOf(const RuleSet& rules);
 
+// Further ones, for who looks for what a wrong pipeline does: numbers and windows further off, as
+// typing errors and other units leave them, and a first output alone. No scenario need tell them
+// from the rules. REQUIRES: as above.
+std::vector<Mutant> FurtherMutantsOf(const RuleSet& rules);
+
 // The rule set of one rule of it.
 RuleSet OnlyRule(const RuleSet& rules, std::size_t rule);
 

@@ -65,12 +65,17 @@ RecordSymbols::RecordSymbols(std::string_view id_prefix)
     : forms_{IdForm("player", id_prefix), IdForm("session", id_prefix), IdForm("trans", id_prefix),
              IdForm("server", "")} {}
 
-std::uint64_t RecordSymbols::Of(std::string_view text) {
+std::optional<std::uint64_t> RecordSymbols::OfIdText(std::string_view text) const {
   for (std::size_t i = 0; i < forms_.size(); ++i) {
     const std::optional<std::uint64_t> number = forms_[i].Number(text);
     if (number && *number < std::uint64_t{1} << kShift) return OfId(static_cast<Id>(i), *number);
   }
-  return words_.Of(text);
+  return std::nullopt;
+}
+
+std::uint64_t RecordSymbols::Of(std::string_view text) {
+  const std::optional<std::uint64_t> id = OfIdText(text);
+  return id ? *id : words_.Of(text);
 }
 
 void RecordSymbols::AppendText(std::uint64_t symbol, std::string* out) const {

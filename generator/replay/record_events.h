@@ -8,6 +8,7 @@
 
 #include <array>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -30,6 +31,8 @@ class RecordSymbols : public Symbols {
   std::uint64_t Of(std::string_view text) override;
   void AppendText(std::uint64_t symbol, std::string* out) const override;
 
+  // The symbol of a text that is an id; nothing is remembered of any other.
+  [[nodiscard]] std::optional<std::uint64_t> OfIdText(std::string_view text) const;
   // The same symbol without its text. REQUIRES: number < 2^56.
   static std::uint64_t OfId(Id id, std::uint64_t number) {
     return (std::uint64_t{1} + static_cast<unsigned>(id)) << kShift | number;

@@ -6,6 +6,7 @@
 
 #include "generator/base/system.h"
 #include "generator/base/text.h"
+#include "generator/causes/find_causes.h"
 #include "generator/judge/history.h"
 #include "generator/judge/input_matcher.h"
 #include "generator/judge/judge_thresholds.h"
@@ -16,6 +17,7 @@
 #include "generator/judge/rules_judge.h"
 #include "generator/pace/plan.h"
 #include "generator/replay/expectation.h"
+#include "generator/rules/load.h"
 #include "generator/run/manifest.h"
 #include "generator/verify/collector.h"
 #include "generator/verify/finished_run.h"
@@ -119,24 +121,29 @@ class Verifier {
     return partitioned;
   }
 
-  Status OpenCollector() {
-    const ManifestDestination& destination = manifest_.destinations[fed_by_.destination];
-    const auto renamed = [&](const std::string& usual, const std::string& otherwise) {
-      const auto given = options_.topics.find(usual);
-      return given == options_.topics.end() ? otherwise : given->second;
-    };
+  [[nodiscard]] std::string Renamed(const std::string& usual, const std::string& otherwise) const {
+    const auto given = options_.topics.find(usual);
+    return given == options_.topics.end() ? otherwise : given->second;
+  }
+
+  // Where these outputs are.
+  [[nodiscard]] CollectorTopics TopicsOfOutputs(const std::vector<std::string>& names) const {
     CollectorTopics topics;
-    topics.starts = destination.start_offsets;
+    topics.starts = manifest_.destinations[fed_by_.destination].start_offsets;
     if (options_.live != nullptr) {
       topics.outputs_from_starts = true;
       if (options_.live->output_starts) topics.starts = *options_.live->output_starts;
     }
-    for (const std::string& name : outputs_->outputs()) {
-      topics.outputs.push_back(renamed(name, name));
-    }
+    for (const std::string& name : names) topics.outputs.push_back(Renamed(name, name));
+    return topics;
+  }
+
+  Status OpenCollector() {
+    CollectorTopics topics = TopicsOfOutputs(outputs_->outputs());
     for (int k = 0; options_.inputs && k < kKinds; ++k) {
       const auto kind = static_cast<std::size_t>(k);
-      topics.inputs[static_cast<Kind>(k)] = renamed(kRuleInputs[kind], destination.topics[kind]);
+      topics.inputs[static_cast<Kind>(k)] =
+          Renamed(kRuleInputs[kind], manifest_.destinations[fed_by_.destination].topics[kind]);
     }
     Result<std::unique_ptr<Collector>> collector = Collect(topics);
     if (!collector) return collector.error();
@@ -477,6 +484,12 @@ class Verifier {
     }
     verdict.thresholds = JudgeThresholds(options_.thresholds, verdict, outputs_->alerts());
     if (!examples || !cut_short_.empty()) return result;
+    if (options_.causes) {
+      if (Status s = FindCauses(&verdict); !s.ok()) {
+        if (s.code() == Code::kInternal) return s;
+        verdict.notes.push_back("what explains the differences was not found out: " + s.message());
+      }
+    }
     const Result<HistoryRequest> request = RequestHistories();
     if (!request) return request.error();
     Result<ExampleHistories> histories = outputs_->Histories(verdict.outputs, *request);
@@ -484,6 +497,39 @@ class Verifier {
     result.history = std::move(histories->lines);
     result.history_fields = std::move(histories->fields);
     return result;
+  }
+
+  // Reads the outputs that differ once more.
+  Status FindCauses(Verdict* verdict) {
+    if (manifest_.spec.scenario.compat || IsEmbedded(options_.from)) return {};
+    Result<RuleSet> reference = options_.rules ? Result<RuleSet>(*options_.rules)
+                                               : LoadRuleSet(std::string(kReferenceRules));
+    if (!reference) return reference.error();
+    CauseFinder finder(
+        {std::move(*reference), manifest_.spec.id_prefix, options_.delivery, PartitionedInputs()},
+        verdict->outputs);
+    if (finder.outputs().empty()) return {};
+    if (options_.log) options_.log("looking for what explains the differences");
+    Result<std::unique_ptr<Collector>> again = Collect(TopicsOfOutputs(finder.outputs()));
+    if (!again) return again.error();
+    while (!(*again)->at_end()) {
+      if (stop_.load(std::memory_order_relaxed)) return {Code::kInterrupted, "interrupted"};
+      if (Status s = (*again)->Poll(
+              milliseconds(100),
+              [&finder](const CollectedRecord& record) { finder.AddProduced(record); });
+          !s.ok()) {
+        return s;
+      }
+      if ((*again)->quiet_for() >= std::max(options_.timeout, kGrace)) {
+        return {Code::kUnreachable, "the outputs cannot be read again"};
+      }
+    }
+    return finder.Find(*run_.replay, run_.arrivals, stop_, &verdict->outputs);
+  }
+
+  [[nodiscard]] static bool IsEmbedded(const std::string& from) {
+    const Result<KafkaAddress> address = ParseKafkaUrl(from);
+    return address && address->embedded;
   }
 
   Result<HistoryRequest> RequestHistories() const {

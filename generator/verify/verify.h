@@ -46,6 +46,8 @@ struct VerifyOptions {
   // The outputs to verify. Empty: all, or none with `inputs`.
   std::vector<std::string> only;
   bool inputs = false;
+  // Look for what explains the differences of outputs (docs/causes.md). Takes about as long again.
+  bool causes = false;
   bool locate = false;  // find the offsets of the events in the examples' histories
   Delivery delivery = Delivery::kExactlyOnce;  // what the pipeline promises of its outputs
   std::string fed_by;  // as of Expect(); "": by the destination that `from` stands for

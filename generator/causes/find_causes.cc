@@ -1,0 +1,162 @@
+#include "generator/causes/find_causes.h"
+
+#include <algorithm>
+#include <optional>
+#include <utility>
+
+#include "generator/causes/event_search.h"
+#include "generator/judge/outputs_judge.h"
+#include "generator/judge/rule_topics.h"
+
+namespace playload {
+
+namespace {
+
+// The one rule that writes an output, where what it does with a key follows from the key's events
+// in the order of the plan; nothing: no cause can be looked for.
+std::optional<std::size_t> RuleBehind(const CauseOptions& options, const std::string& output) {
+  std::optional<std::size_t> found;
+  const std::vector<Rule>& rules = options.rules.rules;
+  for (std::size_t i = 0; i < rules.size(); ++i) {
+    if (rules[i].output != output) continue;
+    if (found) return std::nullopt;
+    found = i;
+  }
+  if (!found) return std::nullopt;
+  const Rule& rule = rules[*found];
+  const bool unordered = options.partitioned[static_cast<unsigned>(rule.input)] &&
+                         rule.has_memory() && !IsPartitionKey(rule, false);
+  if (unordered || !IsRuleKey(rule, rule.output_key)) return std::nullopt;
+  return found;
+}
+
+}  // namespace
+
+CauseFinder::CauseFinder(const CauseOptions& options, const std::vector<Comparison>& comparisons)
+    : options_(options), symbols_(options.id_prefix) {
+  for (OutputTopic& topic : OutputTopicsOf(options.rules, false)) {
+    const auto comparison =
+        std::find_if(comparisons.begin(), comparisons.end(),
+                     [&topic](const Comparison& c) { return c.name == topic.name; });
+    // Where nothing came at all, everything explains it.
+    if (comparison == comparisons.end() || comparison->passed() || comparison->seen() == 0) {
+      continue;
+    }
+    const std::optional<std::size_t> rule = RuleBehind(options, topic.name);
+    if (!rule) continue;
+    SuspectedOutput output{
+        topic.name, OnlyRule(options.rules, *rule), std::move(topic.key_path), {}};
+    for (const auto& examples : comparison->examples) {
+      for (const FlawExample& example : examples) output.keys.push_back(example.key);
+    }
+    names_.push_back(output.name);
+    outputs_.push_back(std::make_unique<Suspects>(std::move(output), options.delivery, &symbols_));
+  }
+}
+
+template <typename Needs, typename Tell>
+Status CauseFinder::Walk(const Replay& replay, const Arrivals& arrivals,
+                         const std::atomic<bool>& stop, const Needs& needs, const Tell& tell) {
+  RecordEvents events(replay, &symbols_);
+  EventFacts facts;
+  std::array<Arrival, kRunLength> room;
+  Status walked = replay.Walk([&](const ReplayedRun& run) {
+    const Arrival* const arrived = ArrivalsOf(arrivals, run, &room);
+    for (std::uint32_t i = 0; i < run.count; ++i) {
+      const Kind kind = KindOf(run.records[i].action);
+      const auto [fields, time] = needs(kind);
+      if (fields == 0 || arrived[i] == Arrival::kNever || !RecordFacts::Valid(run.records[i])) {
+        continue;
+      }
+      events.Read(run, i, fields, time, &facts);
+      tell(facts, events, arrived[i], run.first + i);
+    }
+    return !stop.load(std::memory_order_relaxed);
+  });
+  if (walked.ok() && stop.load(std::memory_order_relaxed)) {
+    return {Code::kInterrupted, "interrupted while causes were looked for"};
+  }
+  return walked;
+}
+
+Status CauseFinder::Find(const Replay& replay, const Arrivals& arrivals,
+                         const std::atomic<bool>& stop, std::vector<Comparison>* comparisons) {
+  struct Needs {
+    std::uint32_t fields = 0;
+    bool time = false;
+  };
+  std::array<Needs, kKinds> needs{};
+  for (const auto& output : outputs_) {
+    Needs& of_kind = needs[static_cast<unsigned>(output->rule().input)];
+    of_kind.fields |= output->needs();
+    of_kind.time = of_kind.time || output->needs_time();
+  }
+  const auto of_kind = [&needs](Kind kind) { return needs[static_cast<unsigned>(kind)]; };
+  Status walked =
+      Walk(replay, arrivals, stop, of_kind,
+           [this](const EventFacts& facts, RecordEvents& texts, Arrival arrival, Position) {
+             for (const auto& output : outputs_) {
+               if (output->rule().input == facts.kind) {
+                 output->Tell(facts, texts, arrival);
+               }
+             }
+           });
+  if (!walked.ok()) return walked;
+
+  std::vector<Suspects::Finding> findings;
+  std::vector<std::unique_ptr<EventSearch>> searches;
+  needs = {};
+  for (const auto& output : outputs_) {
+    output->End();
+    findings.push_back(output->Judge());
+    const Suspects::Finding& finding = findings.back();
+    const bool explained =
+        !finding.found.empty() && finding.found.front().explains == finding.differing;
+    if (explained || !EventSearch::Applies(output->rule())) {
+      searches.push_back(nullptr);
+      continue;
+    }
+    searches.push_back(
+        std::make_unique<EventSearch>(output->output().rule, options_.delivery, &symbols_));
+    EventSearch& search = *searches.back();
+    for (const std::uint64_t key : output->Differing(EventSearch::kMostKeys)) {
+      search.Want(key, output->Came(key));
+    }
+    if (search.empty()) continue;
+    Needs& its = needs[static_cast<unsigned>(output->rule().input)];
+    its.fields |= search.needs();
+    its.time = its.time || search.needs_time();
+  }
+  if (std::any_of(needs.begin(), needs.end(), [](const Needs& n) { return n.fields != 0; })) {
+    walked = Walk(replay, arrivals, stop, of_kind,
+                  [&](const EventFacts& facts, RecordEvents& texts, Arrival, Position position) {
+                    for (std::size_t i = 0; i < outputs_.size(); ++i) {
+                      if (searches[i] && outputs_[i]->rule().input == facts.kind) {
+                        searches[i]->Add(facts, texts, position);
+                      }
+                    }
+                  });
+    if (!walked.ok()) return walked;
+  }
+
+  for (std::size_t i = 0; i < outputs_.size(); ++i) {
+    Explanations causes{findings[i].differing, findings[i].agreeing, std::move(findings[i].found)};
+    if (searches[i]) {
+      for (Explanation& found : searches[i]->Explain()) causes.found.push_back(std::move(found));
+    }
+    // The share of the keys that were tried says which is the best.
+    std::stable_sort(causes.found.begin(), causes.found.end(),
+                     [&causes](const Explanation& a, const Explanation& b) {
+                       return a.explains * b.tried.value_or(causes.differing) >
+                              b.explains * a.tried.value_or(causes.differing);
+                     });
+    for (Comparison& comparison : *comparisons) {
+      if (comparison.name == names_[i] && causes.differing > 0) {
+        comparison.causes = std::move(causes);
+      }
+    }
+  }
+  return {};
+}
+
+}  // namespace playload

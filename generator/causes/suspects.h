@@ -1,0 +1,109 @@
+// Suspects: the mutants of the rule that writes one output, all of them answering to the events of
+// a run for some thousand keys, and what came for these keys. Which of the keys differ from the
+// right rule, and which mutant would explain what came, follows in the end (docs/causes.md).
+//
+// Use: AddProduced() all that came; Tell() all events that arrived; then the results.
+//
+// Memory: bounded by kMostKeys keys times the mutants; the state of the mutants' evaluators for
+// these keys, and for all keys where a mutant's key is another one than the rule's or a window
+// closes by the time of the whole input. Threads: one owner.
+
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "generator/causes/answer.h"
+#include "generator/judge/collected.h"
+#include "generator/judge/content.h"
+#include "generator/judge/explanations.h"
+#include "generator/judge/verdict.h"
+#include "generator/mutants/mutate.h"
+#include "generator/replay/arrivals.h"
+#include "generator/replay/record_events.h"
+#include "generator/replay/replay.h"
+#include "generator/rules/evaluator.h"
+
+namespace playload {
+
+// One output whose causes are looked for.
+struct SuspectedOutput {
+  std::string name;
+  RuleSet rule;                       // the one that writes it
+  std::vector<std::string> key_path;  // as of OutputTopic
+  std::vector<std::string> keys;      // that are looked at in any case: those of the examples
+};
+
+class Suspects {
+ public:
+  static constexpr std::size_t kMostKeys = 4'096;
+  // Where contents count once, and have to be remembered for that.
+  static constexpr std::size_t kMostKeysAsSets = 512;
+
+  // `symbols` outlives it.
+  Suspects(SuspectedOutput output, Delivery delivery, RecordSymbols* symbols);
+  ~Suspects();
+  Suspects(const Suspects&) = delete;
+  Suspects& operator=(const Suspects&) = delete;
+
+  [[nodiscard]] const SuspectedOutput& output() const { return output_; }
+  [[nodiscard]] const Rule& rule() const { return output_.rule.rules.front(); }
+
+  void AddProduced(const CollectedRecord& record);
+
+  // What an event's facts must have, where it is of the rule's input.
+  [[nodiscard]] std::uint32_t needs() const { return needs_; }
+  [[nodiscard]] bool needs_time() const { return needs_time_; }
+  // The next event of the rule's input that is valid and arrived, or may have.
+  void Tell(const EventFacts& facts, RecordEvents& texts, Arrival arrival);
+  // There are no more.
+  void End();
+
+  struct Finding {
+    std::uint64_t differing = 0;
+    std::uint64_t agreeing = 0;
+    std::vector<Explanation> found;  // of mutants, best first, but none that explains too few
+  };
+  [[nodiscard]] Finding Judge() const;
+
+  // The keys that differ from the right rule, by their symbols, those of examples first; at most
+  // `most`. What came for one of them.
+  [[nodiscard]] std::vector<std::uint64_t> Differing(std::size_t most) const;
+  [[nodiscard]] const CameForKey& Came(std::uint64_t key) const;
+
+ private:
+  struct Suspect;
+  struct Key;
+
+  Key* Find(std::uint64_t symbol);
+  Key* FindOrAdd(std::uint64_t symbol);
+  std::optional<std::uint64_t> SymbolOf(std::string_view key);
+  void Collect(std::size_t suspect, std::span<const RuleOutput> outputs);
+  void Thin();
+  static bool IsLookedAt(const Key& key);
+  // Whether what came for the key is what the suspect would have put out.
+  static bool Fits(const Key& key, std::size_t suspect);
+
+  const SuspectedOutput output_;
+  RecordSymbols* const symbols_;
+  const bool as_sets_;
+  const std::size_t key_field_;
+  const bool key_is_id_;  // its texts are ids of the run, and others are not of this run
+  std::vector<std::unique_ptr<Suspect>> suspects_;  // the first one is the rule as it is
+  std::uint32_t needs_ = 0;
+  bool needs_time_ = false;
+  ContentReader reader_;
+  OutputContents contents_;
+  std::unordered_map<std::uint64_t, Key> keys_;
+  std::size_t examples_ = 0;                       // of them
+  std::uint64_t most_spread_ = ~std::uint64_t{0};  // keys whose symbol spreads to more are left out
+  std::unordered_map<std::string, std::uint64_t> words_;  // symbols of keys that are no ids
+};
+
+}  // namespace playload

@@ -1,0 +1,358 @@
+// What explains the outputs of pipelines in which one thing is known to be wrong: every mutant of
+// every built-in rule set, and events that did not reach the rules as they should.
+
+#include "generator/causes/find_causes.h"
+
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <atomic>
+#include <map>
+#include <optional>
+#include <set>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "generator/replay/walker.h"
+#include "generator/rules/load.h"
+#include "generator/rules/parsed_events.h"
+#include "scenarios/load.h"
+
+namespace playload {
+namespace {
+
+RunSpec SpecOf(const std::string& scenario, Position events) {
+  const Result<Scenario> loaded = LoadScenario(scenario, {});
+  REQUIRE(loaded.has_value());
+  RunSpec spec;
+  spec.scenario = *loaded;
+  spec.seed = 3;
+  spec.start_ns = 1'767'225'600'000'000'000;
+  spec.clock = Clock::kVirtual;
+  spec.end = events;
+  spec.timestamp_form = TimestampForm::kMillis;
+  return spec;
+}
+
+RuleSet Load(const std::string& name) {
+  const Result<RuleSet> rules = LoadRuleSet(name);
+  REQUIRE_MESSAGE(rules.has_value(), rules.error().message());
+  return *rules;
+}
+
+struct Output {
+  std::string key;
+  std::string value;
+};
+
+struct Line {
+  Position position;
+  std::string text;
+};
+
+// The valid lines of a rule's input, in order.
+std::vector<Line> LinesFor(const RunSpec& spec, const RuleSet& rule) {
+  std::vector<Line> lines;
+  REQUIRE(WalkRun(spec, {}, 1)([&](const StreamEvent& e) {
+            if (e.kind == rule.rules.front().input && e.valid()) {
+              lines.push_back({e.position, std::string(e.value)});
+            }
+            return true;
+          }).ok());
+  return lines;
+}
+
+// A pipeline of one rule.
+class Pipeline {
+ public:
+  explicit Pipeline(const RuleSet& rule)
+      : symbols_(""),
+        compiled_(rule, &symbols_),
+        evaluator_(compiled_),
+        lines_(&symbols_),
+        input_(rule.rules.front().input) {}
+
+  void Process(const Line& line) {
+    EventFacts facts;
+    if (!lines_.Read(input_, line.text, ~0u, true, &facts)) FAIL(line.text);
+    Take(evaluator_.Process(facts, lines_));
+  }
+  void Forget() { evaluator_ = Evaluator(compiled_); }
+  // Without what windows would answer that are open.
+  [[nodiscard]] const std::vector<Output>& outputs() const { return outputs_; }
+
+ private:
+  void Take(std::span<const RuleOutput> made) {
+    for (const RuleOutput& output : made) outputs_.push_back({output.key, output.value});
+  }
+
+  RecordSymbols symbols_;
+  const CompiledRules compiled_;
+  Evaluator evaluator_;
+  ParsedEvents lines_;
+  const Kind input_;
+  std::vector<Output> outputs_;
+};
+
+std::vector<Output> OutputsOf(const RuleSet& rule, const std::vector<Line>& lines) {
+  Pipeline pipeline(rule);
+  for (const Line& line : lines) pipeline.Process(line);
+  return pipeline.outputs();
+}
+
+// A comparison that says that this output differs, with these keys as examples.
+std::vector<Comparison> Differs(const std::string& output, const std::set<std::string>& keys) {
+  Comparison comparison;
+  comparison.name = output;
+  comparison.matched = 1;
+  for (const std::string& key : keys) {
+    comparison.Add(Flaw::kMissing, 1, [&key] { return FlawExample{key, "x", ""}; });
+  }
+  return {comparison};
+}
+
+std::optional<Explanations> CausesOf(const Replay& replay, const RuleSet& rules,
+                                     const std::string& output, const std::vector<Output>& came,
+                                     const std::set<std::string>& examples,
+                                     Delivery delivery = Delivery::kExactlyOnce) {
+  std::vector<Comparison> comparisons = Differs(output, examples);
+  CauseFinder finder({rules, "", delivery, {}}, comparisons);
+  if (finder.outputs().empty()) return std::nullopt;
+  for (const Output& record : came) {
+    CollectedRecord read;
+    read.output = 0;
+    read.key = record.key;
+    read.value = record.value;
+    finder.AddProduced(read);
+  }
+  const std::atomic<bool> stop{false};
+  REQUIRE(finder.Find(replay, Arrivals(), stop, &comparisons).ok());
+  return comparisons.front().causes;
+}
+
+// Keys of which one side has what the other has not.
+std::set<std::string> DifferingKeys(const std::vector<Output>& a, const std::vector<Output>& b) {
+  std::map<std::string, std::pair<std::multiset<std::string>, std::multiset<std::string>>> by_key;
+  for (const Output& o : a) by_key[o.key].first.insert(o.value);
+  for (const Output& o : b) by_key[o.key].second.insert(o.value);
+  std::set<std::string> keys;
+  for (const auto& [key, sides] : by_key) {
+    if (sides.first != sides.second) keys.insert(key);
+  }
+  return keys;
+}
+
+bool Has(const Explanations& causes, const std::string& what) {
+  for (const Explanation& found : causes.found) {
+    if (found.what == what) return true;
+  }
+  return false;
+}
+
+RuleSet OnlyRuleNamed(const RuleSet& rules, const std::string& name) {
+  for (std::size_t i = 0; i < rules.rules.size(); ++i) {
+    if (rules.rules[i].name == name) return OnlyRule(rules, i);
+  }
+  FAIL(name);
+  return {};
+}
+
+TEST_CASE("Every mutant that shows is found, or one that cannot be told from it here") {
+  std::size_t shown = 0;
+  for (const std::string& name : BuiltInRuleSets()) {
+    const RuleSet rules = Load(name);
+    RunSpec spec = SpecOf("fraud-and-overload", 40'000);
+    spec.scenario.plan = {{200'000, 200'000, 0}};  // 200/s, for windows to end
+    const Replay replay(spec, {}, std::nullopt, 2);
+    for (const Mutant& mutant : MutantsOf(rules)) {
+      if (mutant.feed != Mutant::Feed::kWhole || mutant.arrival_time) continue;
+      CAPTURE(name);
+      CAPTURE(mutant.what);
+      const RuleSet rule = OnlyRule(rules, mutant.rule);
+      const std::vector<Line> lines = LinesFor(spec, rule);
+      const std::vector<Output> right = OutputsOf(rule, lines);
+      const std::vector<Output> came = OutputsOf(mutant.rules, lines);
+      const std::set<std::string> differing = DifferingKeys(right, came);
+      if (differing.empty() || came.empty()) continue;
+      ++shown;
+      const auto causes = CausesOf(replay, rules, rule.rules.front().output, came, differing);
+      REQUIRE(causes.has_value());
+      REQUIRE(!causes->found.empty());
+      const Explanation& best = causes->found.front();
+      CHECK(best.explains == causes->differing);
+      CHECK(best.agrees == causes->agreeing);
+      if (Has(*causes, mutant.what)) continue;
+      // Three are shown at most: others are as good.
+      CHECK(causes->found.size() == 3);
+    }
+  }
+  CHECK(shown > 100);
+}
+
+// The reference rules with state, and what a pipeline made of them in which something happened to
+// events from `first` to `last`.
+struct Incident {
+  RunSpec spec = SpecOf("fraud-ring", 40'000);
+  RuleSet rules = Load("dataflow");
+  RuleSet rule = OnlyRuleNamed(rules, "purchase-aggregator");
+  std::vector<Line> lines = LinesFor(spec, rule);
+  std::vector<Output> right = OutputsOf(rule, lines);
+  Position first = 20'000;
+  Position last = 21'000;
+
+  [[nodiscard]] bool Within(const Line& line) const {
+    return line.position >= first && line.position <= last;
+  }
+  [[nodiscard]] Explanations Causes(const std::vector<Output>& came,
+                                    Delivery delivery = Delivery::kExactlyOnce) const {
+    const Replay replay(spec, {}, std::nullopt, 2);
+    const std::set<std::string> differing = DifferingKeys(right, came);
+    REQUIRE(differing.size() > 2);
+    const auto causes =
+        CausesOf(replay, rules, rule.rules.front().output, came, differing, delivery);
+    REQUIRE(causes.has_value());
+    REQUIRE(!causes->found.empty());
+    return *causes;
+  }
+};
+
+TEST_CASE("Further mutants: numbers that are far off, windows of another size, one output a key") {
+  const std::vector<Mutant> fraud =
+      FurtherMutantsOf(OnlyRuleNamed(Load("dataflow"), "fraud-detection"));
+  const auto has = [](const std::vector<Mutant>& mutants, const std::string& what) {
+    for (const Mutant& mutant : mutants) {
+      if (mutant.what == what) return CheckRules(mutant.rules).ok();
+    }
+    return false;
+  };
+  CHECK(has(fraud, "'transactions > 5' is 'transactions > 50'"));
+  CHECK(has(fraud, "'transactions > 5' is 'transactions > 8'"));
+  CHECK(has(fraud, "only the first output of a key is put out"));
+  CHECK(has(FurtherMutantsOf(Load("velocity")), "the window of 10m is 1m"));
+  CHECK(has(FurtherMutantsOf(Load("spend-per-minute")), "the window of 1m is 1h"));
+}
+
+TEST_CASE_FIXTURE(Incident, "Events that were lost are found, and where") {
+  Pipeline pipeline(rule);
+  for (const Line& line : lines) {
+    if (!Within(line)) pipeline.Process(line);
+  }
+  const Explanations causes = Causes(pipeline.outputs());
+  const Explanation& best = causes.found.front();
+  CHECK(best.what == "events were not counted");
+  CHECK(best.explains == *best.tried);
+  REQUIRE(best.place.has_value());
+  for (const Explanation::Example& example : best.examples) {
+    CAPTURE(example.key);
+    if (!example.certain) continue;
+    CHECK(example.place.first >= first);
+    CHECK(example.place.last <= last);
+  }
+}
+
+TEST_CASE_FIXTURE(Incident, "Events that a restart counted again are found, and where") {
+  Pipeline pipeline(rule);
+  for (const Line& line : lines) {
+    if (line.position > last && !Within(line)) continue;
+    pipeline.Process(line);
+  }
+  for (const Line& line : lines) {
+    if (line.position >= first) pipeline.Process(line);
+  }
+  for (const Delivery delivery : {Delivery::kExactlyOnce, Delivery::kAtLeastOnce}) {
+    const Explanations causes = Causes(pipeline.outputs(), delivery);
+    const Explanation& best = causes.found.front();
+    CHECK(best.what == "events were counted twice");
+    CHECK(best.explains == *best.tried);
+    std::size_t certain = 0;
+    for (const Explanation::Example& example : best.examples) {
+      if (!example.certain) continue;
+      ++certain;
+      CHECK(example.place.first >= first);
+      CHECK(example.place.last <= last);
+    }
+    CHECK(certain > 0);
+  }
+}
+
+TEST_CASE_FIXTURE(Incident, "State that was lost is found, and when") {
+  Pipeline pipeline(rule);
+  bool forgot = false;
+  for (const Line& line : lines) {
+    if (line.position >= first && !forgot) {
+      pipeline.Forget();
+      forgot = true;
+    }
+    pipeline.Process(line);
+  }
+  const Explanations causes = Causes(pipeline.outputs());
+  const Explanation& best = causes.found.front();
+  CHECK(best.what == "state began anew");
+  CHECK(best.explains == *best.tried);
+  for (const Explanation::Example& example : best.examples) {
+    CAPTURE(example.key);
+    CHECK(example.events == 0);
+    CHECK(example.place.first < first);
+    CHECK(example.place.last >= first);
+  }
+}
+
+TEST_CASE_FIXTURE(Incident, "Outputs that were lost are told from events that were") {
+  std::vector<Output> came;
+  for (std::size_t i = 0; i < right.size(); ++i) {
+    // The last one of a key would be missing, too, where its event was not counted.
+    const bool last_of_key =
+        std::none_of(right.begin() + static_cast<std::ptrdiff_t>(i) + 1, right.end(),
+                     [&](const Output& later) { return later.key == right[i].key; });
+    if (i % 4 != 0 || last_of_key) came.push_back(right[i]);
+  }
+  const Explanations causes = Causes(came);
+  REQUIRE(causes.found.size() == 1);
+  CHECK(causes.found.front().what == "outputs were lost, though their events were counted");
+  CHECK(causes.found.front().explains == *causes.found.front().tried);
+}
+
+TEST_CASE_FIXTURE(Incident, "What has several causes is not explained by one") {
+  // Of every third key an output is lost, of every third one is another amount.
+  std::vector<Output> came = right;
+  std::size_t i = 0;
+  for (Output& output : came) {
+    if (++i % 3 == 0) output.value.insert(output.value.size() - 1, R"(,"more":1)");
+  }
+  const Replay replay(spec, {}, std::nullopt, 2);
+  const auto causes =
+      CausesOf(replay, rules, "purchase-aggregates", came, DifferingKeys(right, came));
+  REQUIRE(causes.has_value());
+  CHECK(causes->differing > 3);
+  CHECK(causes->found.empty());
+}
+
+TEST_CASE_FIXTURE(Incident, "Where many keys are looked at, all is as with few") {
+  spec = SpecOf("fraud-ring", 2'000'000);
+  spec.scenario.population.players = 200'000;
+  rule = OnlyRuleNamed(rules, "fraud-detection");
+  lines = LinesFor(spec, rule);
+  right = OutputsOf(rule, lines);
+  RuleSet wrong = rule;
+  wrong.rules[0].alternatives[0].when->of[1].number = 7;
+  const std::vector<Output> came = OutputsOf(wrong, lines);
+  std::set<std::string> keys;
+  std::set<std::string> examples;
+  for (const Output& output : right) keys.insert(output.key);
+  CHECK(keys.size() > Suspects::kMostKeys);
+  for (const std::string& key : DifferingKeys(right, came)) {
+    if (examples.size() < 5) examples.insert(key);
+  }
+  const Replay replay(spec, {}, std::nullopt, 2);
+  const auto causes = CausesOf(replay, rules, "fraud-alerts", came, examples);
+  REQUIRE(causes.has_value());
+  CHECK(causes->differing + causes->agreeing <= Suspects::kMostKeys + examples.size());
+  CHECK(causes->differing + causes->agreeing > Suspects::kMostKeys / 4);
+  REQUIRE(!causes->found.empty());
+  CHECK(causes->found.front().explains == causes->differing);
+  CHECK(causes->found.front().agrees == causes->agreeing);
+}
+
+}  // namespace
+}  // namespace playload
