@@ -46,6 +46,7 @@ CauseFinder::CauseFinder(const CauseOptions& options, const std::vector<Comparis
     if (!rule) continue;
     SuspectedOutput output{
         topic.name, OnlyRule(options.rules, *rule), std::move(topic.key_path), {}};
+    output.partitions = options.partitions[static_cast<unsigned>(options.rules.rules[*rule].input)];
     for (const auto& examples : comparison->examples) {
       for (const FlawExample& example : examples) output.keys.push_back(example.key);
     }

@@ -10,6 +10,7 @@
 
 #include <array>
 #include <atomic>
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <vector>
@@ -29,6 +30,7 @@ struct CauseOptions {
   Delivery delivery = Delivery::kExactlyOnce;
   // As of RulesJudgeOptions.
   std::array<bool, kKinds> partitioned{};
+  std::array<std::uint32_t, kKinds> partitions{};  // of the inputs' topics; 0: not known
 };
 
 class CauseFinder {

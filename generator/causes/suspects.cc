@@ -4,6 +4,8 @@
 #include <tuple>
 #include <utility>
 
+#include "transports/kafka/partition.h"
+
 namespace playload {
 
 namespace {
@@ -33,13 +35,25 @@ bool Contradicted(std::uint64_t agrees, std::uint64_t agreeing) {
 }  // namespace
 
 struct Suspects::Suspect {
-  Suspect(Mutant one, Symbols* symbols)
-      : mutant(std::move(one)), compiled(mutant.rules, symbols), evaluator(compiled) {}
+  Suspect(Mutant one, Symbols* symbols, std::size_t count = 1)
+      : mutant(std::move(one)), compiled(mutant.rules, symbols) {
+    for (std::size_t i = 0; i < count; ++i) places.emplace_back(compiled);
+  }
+
+  // Where the state for an event is.
+  Evaluator& Place(EventTexts& texts) {
+    if (places.size() == 1) return places.front();
+    std::string text;
+    texts.AppendText(place_field, &text);
+    return places[static_cast<std::size_t>(
+        PartitionOf(text, static_cast<std::uint32_t>(places.size())))];
+  }
 
   const Mutant mutant;
   const CompiledRules compiled;
-  Evaluator evaluator;
-  bool whole = false;  // needs the events of all keys
+  std::vector<Evaluator> places;
+  std::size_t place_field = 0;  // which of them an event goes to, where there are several
+  bool whole = false;           // needs the events of all keys
 };
 
 struct Suspects::Key {
@@ -68,6 +82,7 @@ Suspects::Suspects(SuspectedOutput output, Delivery delivery, RecordSymbols* sym
       suspects_.push_back(std::make_unique<Suspect>(std::move(mutant), symbols));
     }
   }
+  AddScattered();
   for (const auto& suspect : suspects_) {
     const CompiledRules& compiled = suspect->compiled;
     suspect->whole =
@@ -85,6 +100,23 @@ Suspects::Suspects(SuspectedOutput output, Delivery delivery, RecordSymbols* sym
 }
 
 Suspects::~Suspects() = default;
+
+// Events are repartitioned by another field, and whoever reads a partition has a state of its own.
+void Suspects::AddScattered() {
+  if (output_.partitions < 2 || !rule().has_memory() || rule().window.closes()) return;
+  const std::span<const EventField> fields = FieldsOf(rule().input);
+  for (std::size_t i = 0; i < fields.size(); ++i) {
+    if (fields[i].type != FieldType::kText || i == key_field_) continue;
+    Mutant scattered;
+    scattered.what = "the state of a key is in " + std::to_string(output_.partitions) +
+                     " places, by the partition of " + std::string(fields[i].path);
+    scattered.rules = output_.rule;
+    suspects_.push_back(
+        std::make_unique<Suspect>(std::move(scattered), symbols_, output_.partitions));
+    suspects_.back()->place_field = i;
+    needs_ |= std::uint32_t{1} << i;
+  }
+}
 
 std::optional<std::uint64_t> Suspects::SymbolOf(std::string_view key) {
   if (key_is_id_) return symbols_->OfIdText(key);
@@ -146,15 +178,17 @@ void Suspects::Tell(const EventFacts& facts, RecordEvents& texts, Arrival arriva
   for (std::size_t i = 0; i < suspects_.size(); ++i) {
     Suspect* const suspect = suspects_[i].get();
     if (key == nullptr && !suspect->whole) continue;
-    Collect(i,
-            suspect->evaluator.Process(suspect->mutant.arrival_time ? by_arrival : facts, texts));
-    if (i == kRight && key != nullptr && !suspect->evaluator.edges().empty()) key->uncertain = true;
+    Collect(
+        i, suspect->Place(texts).Process(suspect->mutant.arrival_time ? by_arrival : facts, texts));
+    if (i == kRight && key != nullptr && !suspect->places.front().edges().empty()) {
+      key->uncertain = true;
+    }
   }
 }
 
 void Suspects::End() {
   for (std::size_t i = 0; i < suspects_.size(); ++i) {
-    Collect(i, suspects_[i]->evaluator.Finish());
+    for (Evaluator& place : suspects_[i]->places) Collect(i, place.Finish());
   }
 }
 

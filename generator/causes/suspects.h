@@ -1,4 +1,5 @@
-// Suspects: the mutants of the rule that writes one output, all of them answering to the events of
+// Suspects: the mutants of the rule that writes one output, and the rule with the state of a key in
+// several places, all of them answering to the events of
 // a run for some thousand keys, and what came for these keys. Which of the keys differ from the
 // right rule, and which mutant would explain what came, follows in the end (docs/causes.md).
 //
@@ -38,6 +39,9 @@ struct SuspectedOutput {
   RuleSet rule;                       // the one that writes it
   std::vector<std::string> key_path;  // as of OutputTopic
   std::vector<std::string> keys;      // that are looked at in any case: those of the examples
+  // Of the input's topic; a pipeline that repartitions it by another field may keep the state of a
+  // key in so many places. 0: not known.
+  std::uint32_t partitions = 0;
 };
 
 class Suspects {
@@ -84,6 +88,7 @@ class Suspects {
   Key* Find(std::uint64_t symbol);
   Key* FindOrAdd(std::uint64_t symbol);
   std::optional<std::uint64_t> SymbolOf(std::string_view key);
+  void AddScattered();
   void Collect(std::size_t suspect, std::span<const RuleOutput> outputs);
   void Thin();
   static bool IsLookedAt(const Key& key);

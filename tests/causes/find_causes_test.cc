@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <atomic>
 #include <map>
+#include <memory>
 #include <optional>
 #include <set>
 #include <span>
@@ -18,6 +19,7 @@
 #include "generator/rules/load.h"
 #include "generator/rules/parsed_events.h"
 #include "scenarios/load.h"
+#include "transports/kafka/partition.h"
 
 namespace playload {
 namespace {
@@ -117,7 +119,7 @@ std::optional<Explanations> CausesOf(const Replay& replay, const RuleSet& rules,
                                      const std::set<std::string>& examples,
                                      Delivery delivery = Delivery::kExactlyOnce) {
   std::vector<Comparison> comparisons = Differs(output, examples);
-  CauseFinder finder({rules, "", delivery, {}}, comparisons);
+  CauseFinder finder({rules, "", delivery, {}, {6, 6, 6}}, comparisons);
   if (finder.outputs().empty()) return std::nullopt;
   for (const Output& record : came) {
     CollectedRecord read;
@@ -231,6 +233,25 @@ TEST_CASE("Further mutants: numbers that are far off, windows of another size, o
   CHECK(has(fraud, "only the first output of a key is put out"));
   CHECK(has(FurtherMutantsOf(Load("velocity")), "the window of 10m is 1m"));
   CHECK(has(FurtherMutantsOf(Load("spend-per-minute")), "the window of 1m is 1h"));
+}
+
+TEST_CASE_FIXTURE(Incident, "State in six places is found, and the field that leads to them") {
+  std::vector<std::unique_ptr<Pipeline>> places;
+  for (int i = 0; i < 6; ++i) places.push_back(std::make_unique<Pipeline>(rule));
+  for (const Line& line : lines) {
+    const std::size_t at = line.text.find("trans_");
+    const std::string transaction = line.text.substr(at, line.text.find('"', at) - at);
+    places[static_cast<std::size_t>(PartitionOf(transaction, 6))]->Process(line);
+  }
+  std::vector<Output> came;
+  for (const auto& place : places) {
+    came.insert(came.end(), place->outputs().begin(), place->outputs().end());
+  }
+  const Explanations causes = Causes(came);
+  CHECK(causes.found.size() == 1);
+  CHECK(causes.found.front().what ==
+        "the state of a key is in 6 places, by the partition of parameters.transaction_id");
+  CHECK(causes.found.front().explains == causes.differing);
 }
 
 TEST_CASE_FIXTURE(Incident, "Events that were lost are found, and where") {

@@ -157,18 +157,18 @@ class EngineCase(harness.Case):
 
     def wait_between_commits(self, outputs: str) -> None:
         aggregates = f"{outputs}-purchase-aggregates"
-        while True:
-            before = self.commits(outputs)
-            harness.wait_until(lambda: self.commits(outputs) > before, START_SECONDS)
-            seen, before = time.monotonic(), self.commits(outputs)
-            wanted = end_offsets(aggregates) + OUTPUTS_SINCE_COMMIT
-            while time.monotonic() - seen < SECONDS_SINCE_COMMIT:
-                enough = end_offsets(aggregates) >= wanted
+        commits, wanted, seen = self.commits(outputs), None, 0.0
+        until = time.monotonic() + START_SECONDS
+        while time.monotonic() < until:
+            if (now := self.commits(outputs)) != commits:
+                commits, seen = now, time.monotonic()
+                wanted = end_offsets(aggregates) + OUTPUTS_SINCE_COMMIT
+            elif wanted and end_offsets(aggregates) >= wanted:
                 # This machine may have kept us so long that the next one is near.
-                if self.commits(outputs) != before or time.monotonic() - seen > SECONDS_SINCE_COMMIT:
-                    break
-                if enough:
+                if time.monotonic() - seen < SECONDS_SINCE_COMMIT:
                     return
+                wanted = None
+        self.fail(f"{outputs} was never between two commits")
 
     def run_and_kill(self, name: str, *options: object) -> str:
         """A run in whose middle the job is killed and started again; what its topics begin with."""
@@ -219,12 +219,22 @@ class EngineCase(harness.Case):
         self.assert_named(verdict, "purchase-aggregates", "missing", "unexpected")
         self.assert_named(verdict, "fraud-alerts", "missing")
         self.assertIn("or state began anew", self.done.stdout)
+        self.assert_explained(verdict, "purchase-aggregates", "state began anew")
         return verdict
 
     def assert_named(self, outputs: dict, output: str, *classes: str) -> None:
         """There are flaws of these classes."""
         for name in classes:
             self.assertGreater(outputs[output][name], 0, f"{output}: {outputs[output]}")
+
+
+    def assert_explained(self, outputs: dict, output: str, what: str) -> None:
+        """It is among the best explanations of what came, and explains nearly all of it."""
+        causes = outputs[output]["causes"]
+        found = {each["what"]: each for each in causes["explanations"]}
+        self.assertIn(what, found, causes)
+        keys = found[what].get("tried", causes["keys"]["differing"])
+        self.assertGreater(found[what]["explains"], 0.9 * keys, causes)
 
 
 class KafkaStreamsTest(EngineCase):
@@ -252,6 +262,8 @@ class KafkaStreamsTest(EngineCase):
         with self.subTest("early-alert"):
             verdict = broken["early-alert"]
             self.assert_named(verdict, "fraud-alerts", "unexpected")
+            early = "'transactions > 5' is 'transactions > 4'"
+            self.assert_explained(verdict, "fraud-alerts", early)
             self.assertEqual(verdict["fraud-alerts"]["missing"], 0, verdict)
             self.assert_right({"outputs": verdict}, (*STATELESS, "purchase-aggregates"))
         with self.subTest("wrong-key"):
@@ -259,12 +271,17 @@ class KafkaStreamsTest(EngineCase):
             self.assert_named(verdict, "purchase-aggregates", "missing", "unexpected")
             self.assert_named(verdict, "fraud-alerts", "missing")
             self.assert_right({"outputs": verdict}, STATELESS)
+            for output in BY_USER:
+                places = "the state of a key is in 6 places, by the partition of "
+                self.assert_explained(verdict, output, places + "parameters.transaction_id")
         with self.subTest("dsl-cache"):
             verdict = broken["dsl-cache"]
             self.assert_named(verdict, "purchase-aggregates", "missing")
             for other in ("unexpected", "duplicate", "wrong"):
                 self.assertEqual(verdict["purchase-aggregates"][other], 0, verdict)
             self.assert_right({"outputs": verdict}, (*STATELESS, "fraud-alerts"))
+            lost = "outputs were lost, though their events were counted"
+            self.assert_explained(verdict, "purchase-aggregates", lost)
 
     def check_duckdb(self, events: pathlib.Path) -> None:
         for topic in harness.INPUTS:
@@ -320,6 +337,7 @@ class KafkaStreamsTest(EngineCase):
         self.assert_named(verdict, "fraud-alerts", "unexpected")
         self.assert_right({"outputs": verdict}, STATELESS)
         self.assertIn("counted twice", self.done.stdout)
+        self.assert_explained(verdict, "purchase-aggregates", "events were counted twice")
 
     def test_kill_without_a_changelog_loses_state(self):
         self.assert_right({"outputs": self.check_lost_state()}, STATELESS)
@@ -353,6 +371,8 @@ class FlinkTest(EngineCase):
             verdict = self.check_broken({"wrong-key": ("--break", "wrong-key")})["wrong-key"]
             self.assert_named(verdict, "purchase-aggregates", "missing", "unexpected")
             self.assertEqual(verdict["fraud-alerts"]["matched"], 0, verdict)
+            by_transaction = "the key is parameters.transaction_id"
+            self.assert_explained(verdict, "purchase-aggregates", by_transaction)
             self.assert_right({"outputs": verdict}, STATELESS)
 
     def test_kill_under_exactly_once(self):
@@ -439,6 +459,8 @@ class FlinkSqlTest(EngineCase):
             verdict = self.check_broken({"late-alert": ()})["late-alert"]
             self.assert_named(verdict, "fraud-alerts", "missing")
             self.assertEqual(verdict["fraud-alerts"]["unexpected"], 0, verdict)
+            late = "'transactions > 5' is 'transactions > 6'"
+            self.assert_explained(verdict, "fraud-alerts", late)
             self.assert_right({"outputs": verdict}, (*STATELESS, "purchase-aggregates"))
 
     def test_windows_that_answer_when_they_close(self):
