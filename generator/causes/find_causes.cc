@@ -151,8 +151,10 @@ Status CauseFinder::Find(const Replay& replay, const Arrivals& arrivals,
                        return a.explains * b.tried.value_or(causes.differing) >
                               b.explains * a.tried.value_or(causes.differing);
                      });
+    // Of a rule that looks at each event alone, what was lost or came again is no news.
+    const bool silent = causes.found.empty() && !EventSearch::Applies(outputs_[i]->rule());
     for (Comparison& comparison : *comparisons) {
-      if (comparison.name == names_[i] && causes.differing > 0) {
+      if (comparison.name == names_[i] && causes.differing > 0 && !silent) {
         comparison.causes = std::move(causes);
       }
     }

@@ -54,6 +54,7 @@ struct Suspects::Suspect {
   std::vector<Evaluator> places;
   std::size_t place_field = 0;  // which of them an event goes to, where there are several
   bool whole = false;           // needs the events of all keys
+  bool given_up = false;
 };
 
 struct Suspects::Key {
@@ -167,6 +168,14 @@ void Suspects::AddProduced(const CollectedRecord& record) {
 }
 
 void Suspects::Tell(const EventFacts& facts, RecordEvents& texts, Arrival arrival) {
+  if (steps_ > kMostSteps) {
+    steps_ = 0;
+    Thin();
+  }
+  if (whole_steps_ > kMostWholeSteps) {
+    whole_steps_ = 0;
+    for (const auto& suspect : suspects_) suspect->given_up = suspect->given_up || suspect->whole;
+  }
   Key* const key = FindOrAdd(facts.values[key_field_]);
   if (key != nullptr && key->answers.empty()) {
     key->answers.resize(suspects_.size());
@@ -177,7 +186,8 @@ void Suspects::Tell(const EventFacts& facts, RecordEvents& texts, Arrival arriva
   by_arrival.time_ns = texts.Arrival();
   for (std::size_t i = 0; i < suspects_.size(); ++i) {
     Suspect* const suspect = suspects_[i].get();
-    if (key == nullptr && !suspect->whole) continue;
+    if (suspect->given_up || (key == nullptr && !suspect->whole)) continue;
+    ++(key == nullptr ? whole_steps_ : steps_);
     Collect(
         i, suspect->Place(texts).Process(suspect->mutant.arrival_time ? by_arrival : facts, texts));
     if (i == kRight && key != nullptr && !suspect->places.front().edges().empty()) {
@@ -216,6 +226,7 @@ bool Suspects::Fits(const Key& key, std::size_t suspect) {
 
 Suspects::Finding Suspects::Judge() const {
   Finding finding;
+  if (suspects_[kRight]->given_up) return finding;
   std::vector<std::uint64_t> explains(suspects_.size());
   std::vector<std::uint64_t> agrees(suspects_.size());
   for (const auto& [symbol, key] : keys_) {
@@ -226,7 +237,7 @@ Suspects::Finding Suspects::Judge() const {
     for (std::size_t i = kRight + 1; i < suspects_.size(); ++i) counts[i] += Fits(key, i) ? 1 : 0;
   }
   for (std::size_t i = kRight + 1; i < suspects_.size(); ++i) {
-    if (explains[i] == 0 || explains[i] * 2 < finding.differing) continue;
+    if (suspects_[i]->given_up || explains[i] == 0 || explains[i] * 2 < finding.differing) continue;
     if (Contradicted(agrees[i], finding.agreeing)) continue;
     Explanation found;
     found.what = suspects_[i]->mutant.what;
@@ -248,6 +259,7 @@ Suspects::Finding Suspects::Judge() const {
 }
 
 std::vector<std::uint64_t> Suspects::Differing(std::size_t most) const {
+  if (suspects_[kRight]->given_up) return {};
   std::vector<std::pair<bool, std::uint64_t>> found;  // examples first, then by symbol
   for (const auto& [symbol, key] : keys_) {
     if (IsLookedAt(key) && !Fits(key, kRight)) found.emplace_back(!key.example, symbol);

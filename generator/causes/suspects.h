@@ -7,7 +7,8 @@
 //
 // Memory: bounded by kMostKeys keys times the mutants; the state of the mutants' evaluators for
 // these keys, and for all keys where a mutant's key is another one than the rule's or a window
-// closes by the time of the whole input. Threads: one owner.
+// closes by the time of the whole input. Time: the longer the run, the fewer keys are looked at; a
+// mutant that needs the events of all keys is given up after kMostWholeSteps. Threads: one owner.
 
 #pragma once
 
@@ -49,6 +50,10 @@ class Suspects {
   static constexpr std::size_t kMostKeys = 4'096;
   // Where contents count once, and have to be remembered for that.
   static constexpr std::size_t kMostKeysAsSets = 512;
+  // Of all suspects together, some 60 ns each: after so many, half of the keys go.
+  static constexpr std::uint64_t kMostSteps = 4'000'000;
+  // Of those that need all keys' events.
+  static constexpr std::uint64_t kMostWholeSteps = 100'000'000;
 
   // `symbols` outlives it.
   Suspects(SuspectedOutput output, Delivery delivery, RecordSymbols* symbols);
@@ -106,6 +111,8 @@ class Suspects {
   ContentReader reader_;
   OutputContents contents_;
   std::unordered_map<std::uint64_t, Key> keys_;
+  std::uint64_t steps_ = 0;                        // since half of the keys went
+  std::uint64_t whole_steps_ = 0;                  // for keys that are not looked at
   std::size_t examples_ = 0;                       // of them
   std::uint64_t most_spread_ = ~std::uint64_t{0};  // keys whose symbol spreads to more are left out
   std::unordered_map<std::string, std::uint64_t> words_;  // symbols of keys that are no ids

@@ -74,7 +74,7 @@ std::vector<Flag> VerifyFlags() {
       {"locate", "",
        "Kafka: find partition and offset of the events behind the examples, in the input topics"},
       {"no-causes", "",
-       "do not look for what explains the differences, which takes about as long again"},
+       "do not look for what explains the differences (a second for each million events)"},
       {"threshold", "CONDITION",
        "what must hold of it, too: 'alert_latency.p(99)<2s', 'matched{fraud-alerts}>=100'; exit "
        "code 99 if it does not",

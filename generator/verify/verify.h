@@ -46,7 +46,7 @@ struct VerifyOptions {
   // The outputs to verify. Empty: all, or none with `inputs`.
   std::vector<std::string> only;
   bool inputs = false;
-  // Look for what explains the differences of outputs (docs/causes.md). Takes about as long again.
+  // Look for what explains the differences of outputs (docs/causes.md).
   bool causes = false;
   bool locate = false;  // find the offsets of the events in the examples' histories
   Delivery delivery = Delivery::kExactlyOnce;  // what the pipeline promises of its outputs

@@ -46,8 +46,8 @@ def setUpModule():
 
 
 def end_offsets(topic: str, partitions: int = 6) -> int:
-    """Of all its partitions together: about how many records there are."""
-    command = ["kcat", "-q", "-b", server.bootstrap, "-Q"]
+    """Of all its partitions together: about how many records there are, committed or not."""
+    command = ["kcat", "-q", "-b", server.bootstrap, "-X", "isolation.level=read_uncommitted", "-Q"]
     for partition in range(partitions):
         command += ["-t", f"{topic}:{partition}:-1"]
     rows = harness.call(command).stdout.splitlines()

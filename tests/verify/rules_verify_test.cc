@@ -12,6 +12,7 @@
 #include <string>
 #include <vector>
 
+#include "generator/base/text.h"
 #include "generator/judge/rule_topics.h"
 #include "generator/judge/rules_judge.h"
 #include "generator/reference/run_pipeline.h"
@@ -275,6 +276,39 @@ TEST_CASE("verify --rules: what is damaged is called by its name, with the key's
 
 // The same outputs of the same broken pipelines: the matcher that knows the four outputs and the
 // one that knows none agree about which outputs are wrong.
+TEST_CASE("A verdict that failed says what explains it, in words and as JSON") {
+  const RulesRun run(RulesSpec("fraud-and-overload", 40'000));
+  const RuleSet rules = Load("dataflow");
+  RuleSet wrong = rules;
+  for (Rule& rule : wrong.rules) {
+    if (rule.output == "fraud-alerts") rule.alternatives[0].when->of[1].number = 3;
+  }
+  wrong.text = RuleSetText(wrong);
+  run.Write("fraud-alerts", SplitLines(run.Expected(wrong, "fraud-alerts")));
+  const Verification judged = run.Judge(rules, {"fraud-alerts"});
+  const std::optional<Explanations>& causes = judged.verdict.outputs[0].causes;
+  REQUIRE(causes.has_value());
+  REQUIRE_FALSE(causes->found.empty());
+  CHECK(causes->found[0].explains == causes->differing);
+  const std::string all = FormatCount(causes->differing);
+  CHECK(VerdictText(judged.verdict, {})
+            .find("\n\nfraud-alerts: what explains it\n  "
+                  "'transactions > 5' is 'transactions > 3': what came "
+                  "for " +
+                  all + " of " + all +
+                  " keys with differences, and for "
+                  "all of ") != std::string::npos);
+  const std::string json = VerdictJson(judged.verdict);
+  CHECK(json.find("\"what\": \"'transactions > 5' is 'transactions > 3'\"") != std::string::npos);
+  CHECK(json.find("\"rule\": \"fraud-detection\"") != std::string::npos);
+  CHECK(json.find("\"differing\": " + std::to_string(causes->differing)) != std::string::npos);
+
+  run.Write("fraud-alerts", SplitLines(run.Expected(rules, "fraud-alerts")));
+  const Verification passed = run.Judge(rules, {"fraud-alerts"});
+  CHECK_FALSE(passed.verdict.outputs[0].causes.has_value());
+  CHECK(VerdictJson(passed.verdict).find("causes") == std::string::npos);
+}
+
 TEST_CASE("verify --rules agrees with the fast path about broken pipelines") {
   const RunSpec spec = RulesSpec("fraud-and-overload", 40'000);
   const RulesRun run(spec);

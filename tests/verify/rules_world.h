@@ -89,6 +89,7 @@ class RulesRun {
     options.from = "file:" + folder + "/outputs";
     options.rules = rules;
     options.only = only;
+    options.causes = true;
     Result<Verification> result = Verify(options, kGoOn);
     REQUIRE_MESSAGE(result.has_value(), result.error().message());
     return *result;
