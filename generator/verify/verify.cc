@@ -506,7 +506,8 @@ class Verifier {
                                                : LoadRuleSet(std::string(kReferenceRules));
     if (!reference) return reference.error();
     CauseFinder finder(
-        {std::move(*reference), manifest_.spec.id_prefix, options_.delivery, PartitionedInputs()},
+        {std::move(*reference), manifest_.spec.id_prefix, options_.delivery, PartitionedInputs(),
+         TopicsOf(manifest_.destinations[fed_by_.destination]).partitions},
         verdict->outputs);
     if (finder.outputs().empty()) return {};
     if (options_.log) options_.log("looking for what explains the differences");
