@@ -230,7 +230,9 @@ class Maker {
                  rule, [i](Rule* r) { std::swap(r->alternatives[i], r->alternatives[i + 1]); });
     }
     for (std::size_t i = 0; count > 1 && i < count; ++i) {
-      AddChanged("alternative " + std::to_string(i + 1) + " is missing", rule, [i](Rule* r) {
+      const std::optional<Expr>& when = rule.alternatives[i].when;
+      const std::string what = when ? ", '" + ExprText(*when) + "'," : "";
+      AddChanged("alternative " + std::to_string(i + 1) + what + " is missing", rule, [i](Rule* r) {
         r->alternatives.erase(r->alternatives.begin() + static_cast<std::ptrdiff_t>(i));
       });
     }

@@ -31,6 +31,7 @@ TEST_CASE("MutantsOf: what pipelines have wrong with the reference rules") {
            "'currencies > 1' is 'currencies >= 1'",
            "currencies counts without regard to what is the same",
            "alternatives 1 and 2 are in the other order",
+           "alternative 2, 'currencies > 1', is missing",
            "the key is parameters.transaction_id",
            "the key is user_data.platform",
            "refunds are ignored",
