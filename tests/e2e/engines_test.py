@@ -433,6 +433,7 @@ class PageTest(harness.Case):
         # Who, which events, and why.
         user = verdict["examples"][0]["key"]
         self.assertRegex(early, rf"(?s)fraud-alerts, unexpected: .*threshold is too low.*{user}")
+        self.assertIn("'transactions > 5' is 'transactions > 4': what came for ", early)
         self.assertRegex(early, r"event \d+ \S+ \S+ purchase .*: 4 events, .* -> 5 events, ")
 
 
