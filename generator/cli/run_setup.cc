@@ -79,7 +79,7 @@ std::vector<Flag> RunFlags() {
       {"run-dir", "DIR", "the run's own folder (default: playload-runs/<run id>)"},
       {"checkpoints", "SIZE|off",
        "how much may be kept in the run directory so that slices of a long run can be made again "
-       "quickly: 64MiB (the default), 1GiB"},
+       "quickly: 128MiB (the default), 1GiB"},
       {"pipeline", "", "run the reference pipeline beside it, on the same Kafka"},
       {"verify", "KAFKA",
        "verify what the pipeline puts out, live, on the run's Kafka or on kafka://HOST:PORT; exit "

@@ -3,9 +3,10 @@
 //
 // RUN_DIR/checkpoints/<n>.lanes: the lanes after n runs of the shard. Little endian, in this order:
 // the head, 192 bytes (of what run and program it is, and where); the index, 32 bytes a lane (its
-// number, where its frame begins, the sizes of frame and lane, and the XXH3 of the frame); the XXH3
-// of head and index, 8 bytes; a zstd frame for each lane (head and actors as they are, then the
-// places byte by byte: the first bytes of all of them, then the second ones, and so on).
+// number, where its frames begin, the sizes of frames and lane, and the XXH3 of the frames); the
+// XXH3 of head and index, 8 bytes; the zstd frames of each lane: one of its head and actors, then
+// one of the first bytes of all places, one of the second ones, and so on, since each of these
+// packs best alone.
 // It is read by the program that wrote it and no other, as is the manifest beside it. Whatever is
 // not as it must be is not used: a checkpoint only saves time.
 //
@@ -38,15 +39,16 @@
 namespace playload {
 
 struct CheckpointOptions {
-  static constexpr std::uint64_t kMostBytes = std::uint64_t{64} << 20;
+  // With a million players every 42 M events of 10^9 then, half a second of work for two cores.
+  static constexpr std::uint64_t kMostBytes = std::uint64_t{128} << 20;
   // 8 M events: so many are made again in a fraction of a second.
   static constexpr std::uint64_t kLeastSpacing = 524'288;
 
   std::uint64_t most_bytes = kMostBytes;        // of all of them; 0: none are left
   std::uint64_t least_spacing = kLeastSpacing;  // runs of the shard between two
-  // And at least so many events for each byte of the lanes: packing a byte costs 5 ns, making an
-  // event and its line some 50, so that packing is 2 % of it at most.
-  std::uint64_t events_per_byte = 5;
+  // And at least so many events for each byte of the lanes: copying, packing and writing a byte
+  // costs 4 ns, making an event and its line some 45, so that it is 3 % of it at most.
+  std::uint64_t events_per_byte = 3;
 };
 
 // What a run will leave.

@@ -18,13 +18,18 @@ void SkipRuns(const Layout& layout, std::uint64_t begin, std::uint64_t end, int 
   if (begin >= end || layout.lanes() == 0) return;
   const std::uint64_t runs = end - begin;
   const std::uint64_t touched = std::min(layout.lanes(), runs);
+  // As many groups of lanes for each thread, and none much smaller than the others.
+  const auto makers = static_cast<std::uint64_t>(std::max(threads, 1));
+  const std::uint64_t full = (touched + Lanes::kTogether - 1) / Lanes::kTogether;
+  const std::uint64_t groups = std::min(touched, (full + makers - 1) / makers * makers);
   std::atomic<std::uint64_t> next{0};
   const auto work = [&] {
     std::vector<Record> thrown_away(Lanes::kTogether * kSliceRuns * kRunLength);
     for (;;) {
-      const std::uint64_t from = next.fetch_add(Lanes::kTogether);
-      if (from >= touched) return;
-      const std::uint64_t to = std::min(from + Lanes::kTogether, touched);
+      const std::uint64_t group = next.fetch_add(1);
+      if (group >= groups) return;
+      const std::uint64_t from = touched * group / groups;
+      const std::uint64_t to = touched * (group + 1) / groups;
       // The first of them has the most to make, one run more than others at most.
       for (std::uint64_t made = 0; made < (runs - from + layout.lanes() - 1) / layout.lanes();
            made += kSliceRuns) {
@@ -43,12 +48,8 @@ void SkipRuns(const Layout& layout, std::uint64_t begin, std::uint64_t end, int 
       }
     }
   };
-  const std::uint64_t groups = (touched + Lanes::kTogether - 1) / Lanes::kTogether;
   std::vector<std::thread> helpers;
-  for (std::uint64_t i = 1;
-       i < std::min<std::uint64_t>(static_cast<std::uint64_t>(threads), groups); ++i) {
-    helpers.emplace_back(work);
-  }
+  for (std::uint64_t i = 1; i < std::min(makers, groups); ++i) helpers.emplace_back(work);
   work();
   for (std::thread& helper : helpers) helper.join();
 }

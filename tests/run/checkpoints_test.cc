@@ -187,6 +187,14 @@ TEST_CASE("Checkpoints: what is damaged, cut off, of another run or no checkpoin
     }
     refused(*content + "x");
   }
+  SUBCASE("of another version") {
+    std::string wrong = *content;
+    wrong[8] = 1;  // the version
+    refused(wrong);
+    const Checkpoints checkpoints(folder / "run", spec, tables.model);
+    CHECK(checkpoints.notes()[0].find("it has version 1, this playload reads version 2") !=
+          std::string::npos);
+  }
   SUBCASE("something else") {
     refused("not a checkpoint\n");
     refused(std::string(1'000'000, '\0'));
@@ -219,6 +227,9 @@ TEST_CASE("Checkpoints: the plan says whether there will be any, and why not") {
   CHECK(long_one.on);
   CHECK(long_one.disk_bytes <= CheckpointOptions::kMostBytes);
   CHECK(long_one.disk_bytes > CheckpointOptions::kMostBytes / 2);
+  // What two cores make again in half a second, and no more often than it is worth.
+  CHECK(long_one.spacing * kRunLength < 50'000'000);
+  CHECK(PlanCheckpoints(Spec(200'000'000, 1'000'000), {}).spacing * kRunLength > 35'000'000);
   const CheckpointPlan large = PlanCheckpoints(Spec(1'000'000'000, 100'000'000), {});
   CHECK(!large.on);
   CHECK(large.why_not.find("fewer than two") != std::string::npos);

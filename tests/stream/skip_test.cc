@@ -46,7 +46,7 @@ TEST_CASE("Stream: begun in the middle it gives the rest of the batches") {
       spec.shards = shards;
       const test::Batches all = test::RecordsOf(spec);
       for (const std::uint64_t batch : {0ULL, 1ULL, 7ULL, 20ULL, 1'000ULL}) {
-        for (const int threads : {1, 3}) {
+        for (const int threads : {1, 3, 20}) {
           CAPTURE(players);
           CAPTURE(shard);
           CAPTURE(batch);
