@@ -4,13 +4,14 @@
 #include <utility>
 
 #include "generator/base/text.h"
+#include "generator/replay/lane_pieces.h"
 #include "generator/rules/json_text.h"
 #include "generator/stream/skip.h"
 
 namespace playload {
 namespace {
 
-// A lane alone is made in slices of so many runs.
+// A lane alone is skipped in slices of so many runs.
 constexpr std::uint64_t kLaneSliceRuns = 256;
 constexpr std::size_t kSinkBytes = std::size_t{64} << 10;
 // Of the original generator's world, which has one lane.
@@ -217,7 +218,8 @@ Status SliceWalk::WalkTime(const Visitor& visit) {
   });
 }
 
-// One lane alone. The checkpoints also say between which of them a player is there at all.
+// One lane alone, in pieces from one checkpoint to the next. They also say between which of them a
+// player is there at all.
 Status SliceWalk::WalkEntity(const SliceEntity& who, const Visitor& visit) {
   const Layout& layout = tables_.layout;
   const Model& model = tables_.model;
@@ -228,14 +230,13 @@ Status SliceWalk::WalkEntity(const SliceEntity& who, const Visitor& visit) {
   Lanes lanes(model, static_cast<std::int64_t>(who.lane));
   if (!lanes.ok()) return {Code::kInternal, "out of memory"};
 
-  std::uint64_t made = 0;  // runs of the lane
-  std::optional<std::size_t> start;
+  std::vector<LanePiece> pieces(1);  // from the lane's first event on
   for (std::size_t i = 0; checkpoints_ != nullptr && i < checkpoints_->size(); ++i) {
     const std::uint64_t there = RunsOfLane(checkpoints_->run(i), rel, layout.lanes());
     if (!checkpoints_->RestoreLane(i, who.lane, &lanes)) continue;
+    LanesCopy copy = lanes.Copy();
     bool begun = true;
     if (!who.server && !model.compat) {
-      const LanesCopy copy = lanes.Copy();
       const std::optional<Past::Life> life = Past(model, copy).LifeAt(who.lane, who.index);
       if (life && (life->number > who.life || (life->number == who.life && life->over))) {
         last = std::min(last, there);  // nothing comes of this player any more
@@ -243,38 +244,34 @@ Status SliceWalk::WalkEntity(const SliceEntity& who, const Visitor& visit) {
       }
       begun = life && life->number == who.life;
     }
-    if (begun && (there > first || from_start)) continue;
-    start = i;
-    made = there;
+    const bool start = !begun || (there <= first && !from_start);
+    if (start) pieces.clear();
+    if (start || there < last) pieces.push_back({there, std::move(copy)});
+    if (there >= last) break;
   }
   if (last <= first) return {};  // it was over before the slice begins
-  lanes.Reset();
-  if (start && !checkpoints_->RestoreLane(*start, who.lane, &lanes)) {
-    lanes.Reset();
-    made = 0;
-  }
-
-  std::vector<Record> records(kLaneSliceRuns * kRunLength);
-  while (made < first && !from_start) {
-    const std::uint64_t runs = std::min(first - made, kLaneSliceRuns);
-    lanes.Simulate(who.lane, records.data(), static_cast<std::uint32_t>(runs * kRunLength));
-    made += runs;
-  }
-  if (state_ && made > 0 && !who.server && !model.compat) KeepPast(lanes);
-  while (made < last) {
-    const std::uint64_t runs = std::min(last - made, kLaneSliceRuns);
-    lanes.Simulate(who.lane, records.data(), static_cast<std::uint32_t>(runs * kRunLength));
-    for (std::uint32_t n = 0; n < runs * kRunLength; ++n) {
-      if (!Is(who, records[n], who.lane)) continue;
-      const std::uint64_t run = (made + n / kRunLength) * layout.lanes() + rel;
-      const std::uint64_t ordinal = run * kRunLength + n % kRunLength;
-      if (ordinal >= end_) return {};
-      const Position position = layout.RunAt(run).first + n % kRunLength;
-      if (!visit({&records[n], 1, who.lane, position, StampOf(run)}, ordinal >= begin_)) return {};
+  LanePiece& front = pieces.front();
+  if (front.begin >= last) return {};  // it begins after the slice
+  lanes.Restore(front.lanes);
+  if (front.begin < first && !from_start) {
+    std::vector<Record> thrown_away(kLaneSliceRuns * kRunLength);
+    while (front.begin < first) {
+      const std::uint64_t runs = std::min(first - front.begin, kLaneSliceRuns);
+      lanes.Simulate(who.lane, thrown_away.data(), static_cast<std::uint32_t>(runs * kRunLength));
+      front.begin += runs;
     }
-    made += runs;
+    front.lanes = lanes.Copy();
   }
-  return {};
+  if (state_ && front.begin > 0 && !who.server && !model.compat) KeepPast(lanes);
+  return WalkLane(model, {who.lane, who.server, who.index}, pieces, last, replay_.threads(),
+                  [&](const Record& record, std::uint64_t index) {
+                    if (!Is(who, record, who.lane)) return true;  // another life at the place
+                    const std::uint64_t run = index / kRunLength * layout.lanes() + rel;
+                    const std::uint64_t ordinal = run * kRunLength + index % kRunLength;
+                    if (ordinal >= end_) return false;
+                    const Position position = layout.RunAt(run).first + index % kRunLength;
+                    return visit({&record, 1, who.lane, position, StampOf(run)}, ordinal >= begin_);
+                  });
 }
 
 RuleState& SliceOracle::Known(const Record& record, std::uint64_t lane) {

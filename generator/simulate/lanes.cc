@@ -102,16 +102,20 @@ void Lanes::Simulate(std::uint64_t lane, Record* out, std::uint32_t count) {
 
 void Lanes::Simulate(const Slice* slices, std::size_t lanes) {
   assert(lanes > 0 && lanes <= kTogether);
+  const auto of = [this](const Slice& slice) -> Lanes& {
+    return slice.of == nullptr ? *this : *slice.of;
+  };
   if (model_.compat || model_.timed_scripts || faults_bytes_ > 0) {
-    for (std::size_t i = 0; i < lanes; ++i)
-      Simulate(slices[i].lane, slices[i].out, slices[i].count);
+    for (std::size_t i = 0; i < lanes; ++i) {
+      of(slices[i]).Simulate(slices[i].lane, slices[i].out, slices[i].count);
+    }
     return;
   }
   OpenLane open[kTogether];
   Record* out[kTogether] = {};
   std::uint32_t together = slices[0].count;
   for (std::size_t i = 0; i < lanes; ++i) {
-    open[i] = Open(slices[i].lane);
+    open[i] = of(slices[i]).Open(slices[i].lane);
     out[i] = slices[i].out;
     together = std::min(together, slices[i].count);
   }

@@ -75,14 +75,15 @@ class Lanes {
   // Writes the lane's next `count` records to `out`. count is a multiple of kRunLength.
   void Simulate(std::uint64_t lane, Record* out, std::uint32_t count);
 
-  // The same for several lanes, which take turns event by event; not the same lane twice. One lane
-  // alone is 27 ns an event, four together are 18.6: what each waits for is hidden behind the
-  // others' work. REQUIRES: 1 to kTogether slices.
+  // The same for several lanes, which take turns event by event; not the same lane twice, but for
+  // one of these and one of others. One lane alone is 27 ns an event, four together are 18.6: what
+  // each waits for is hidden behind the others' work. REQUIRES: 1 to kTogether slices.
   static constexpr std::size_t kTogether = 4;
   struct Slice {
     std::uint64_t lane;
     Record* out;
     std::uint32_t count;
+    Lanes* of = nullptr;  // of the same model, whose lane it is; null: these
   };
   void Simulate(const Slice* slices, std::size_t lanes);
 
@@ -91,7 +92,7 @@ class Lanes {
   // Throws std::bad_alloc, as the copy is as large as the lanes.
   [[nodiscard]] LanesCopy Copy() const;
   // The lanes go on from where they were when the copy was made. REQUIRES: copied from lanes of the
-  // same model, all of them (no `only_lane`).
+  // same model, all of them or the same `only_lane`.
   void Restore(const LanesCopy& copy);
   // The same for one lane, from the bytes that a copy had for it; the others stay as they are.
   // False when they cannot be a lane of this model; the lane is as it was then. Whether they are
