@@ -5,6 +5,7 @@
 #include <xxhash.h>
 
 #include <algorithm>
+#include <cmath>
 #include <deque>
 #include <unordered_map>
 #include <unordered_set>
@@ -26,16 +27,18 @@ constexpr std::size_t kMostRecentBytes = std::size_t{32} << 20;
 // An alignment takes this many steps at most; longer sequences that differ are compared as
 // multisets.
 constexpr std::size_t kMostSteps = 4'000'000;
+constexpr std::size_t kMostShown = 1'000;  // bytes of a record
 constexpr std::int32_t kNoSource = -1;
 constexpr std::int32_t kSeveral = -2;
 
 struct Item {
   std::uint64_t content = 0;
   bool may = false;
+  bool unreadable = false;  // produced, and without one of its topic's fields
 
   [[nodiscard]] bool Same(const Item& other) const { return content == other.content; }
   // Of what was forgotten: no content's hash but by chance, and each another one.
-  static Item StandIn(std::uint32_t number) { return {~std::uint64_t{number}, false}; }
+  static Item StandIn(std::uint32_t number) { return {~std::uint64_t{number}}; }
 };
 using Items = std::vector<Item>;
 
@@ -82,6 +85,35 @@ void AppendCanonical(const element& value, std::string* out) {
   }
 }
 
+// By ExprType.
+constexpr const char* kTypeNames[] = {"condition", "text", "whole number", "number"};
+
+bool HasType(const element& value, ExprType type) {
+  if (type == ExprType::kText) return value.is_string();
+  double number = 0;
+  return value.get(number) == simdjson::SUCCESS &&
+         (type == ExprType::kNumber || number == std::floor(number));
+}
+
+bool HasField(const element& value, const ContentMatcher::Field& field) {
+  element at = value;
+  for (const std::string& name : field.path) {
+    if (at[name].get(at) != simdjson::SUCCESS) return false;
+  }
+  return HasType(at, field.type) || (field.nullable && at.is_null());
+}
+
+// What makes a record none of its topic's; "" where nothing does.
+std::string WhyUnreadable(const element& value, const std::vector<ContentMatcher::Field>& fields) {
+  for (const ContentMatcher::Field& field : fields) {
+    if (HasField(value, field)) continue;
+    std::string path;
+    for (const std::string& name : field.path) path += (path.empty() ? "" : ".") + name;
+    return path + " is missing or no " + kTypeNames[static_cast<unsigned>(field.type)];
+  }
+  return "";
+}
+
 // What became of the records of one key whose sides differ: indices into the two.
 struct Alignment {
   std::vector<std::size_t> matched;                          // expected
@@ -113,7 +145,9 @@ Alignment AlignMultisets(const Items& expected, const Items& produced) {
       others.push_back(i);
     }
   }
-  // One of a content that nobody expects stands for one that is missing.
+  // One of a content that nobody expects stands for one that is missing, what can be read first.
+  std::stable_partition(others.begin(), others.end(),
+                        [&](std::size_t i) { return !produced[i].unreadable; });
   std::size_t next = 0;
   for (const std::size_t i : others) {
     while (next < expected.size() && (met[next] || expected[next].may)) ++next;
@@ -221,7 +255,7 @@ struct ContentMatcher::Impl {
     std::unordered_set<std::uint64_t> not_judged;
     bool none_judged = false;
     std::uint64_t foreign = 0;
-    Comparison odd;  // what cannot be read, or says no key
+    Comparison odd;  // what is no JSON object, or says no key
 
     std::uint64_t Number(std::string_view key) {
       const auto found = numbers.find(key);
@@ -248,7 +282,8 @@ struct ContentMatcher::Impl {
   Texts older;  // with `forget`: those before them
   std::size_t text_bytes = 0;
 
-  std::uint64_t ContentOf(const element& value, std::string_view text) {
+  // `why`: what makes it unreadable, or "".
+  std::uint64_t ContentOf(const element& value, std::string_view text, const std::string& why) {
     canonical.clear();
     AppendCanonical(value, &canonical);
     const std::uint64_t content = XXH3_64bits(canonical.data(), canonical.size());
@@ -256,8 +291,12 @@ struct ContentMatcher::Impl {
       older = std::exchange(texts, {});
       text_bytes = 0;
     }
-    if (text_bytes < kMostTextBytes && texts.emplace(content, text).second) {
-      text_bytes += text.size() + 64;
+    if (text_bytes < kMostTextBytes) {
+      const auto [kept, is_new] = texts.try_emplace(content);
+      if (is_new) {
+        kept->second = Shown(text, why);
+        text_bytes += kept->second.size() + 64;
+      }
     }
     return content;
   }
@@ -270,11 +309,18 @@ struct ContentMatcher::Impl {
     return "(more contents than are kept)";
   }
 
-  void AddOdd(OneTopic* topic, std::string_view key, const std::string& why,
-              std::string_view value) {
-    topic->odd.Add(Flaw::kUnexpected, 1, [&] {
-      return FlawExample{std::string(key), "",
-                         std::string(value.substr(0, 1'000)) + " (" + why + ")"};
+  // What an example shows of a record.
+  static std::string Shown(std::string_view value, const std::string& why) {
+    std::string text(value.substr(0, kMostShown));
+    if (value.size() > kMostShown) text += "...";
+    if (!why.empty()) text += " (" + why + ")";
+    return text;
+  }
+
+  void AddUnreadable(OneTopic* topic, std::string_view key, const std::string& why,
+                     std::string_view value) {
+    topic->odd.Add(Flaw::kUnreadable, 1, [&] {
+      return FlawExample{std::string(key.substr(0, 100)), "", Shown(value, why)};
     });
   }
 
@@ -303,9 +349,10 @@ struct ContentMatcher::Impl {
     for (const std::size_t p : found.surplus) {
       const bool again = std::any_of(expected.begin(), expected.end(),
                                      [&](const Item& item) { return item.Same(produced[p]); });
-      c->Add(again ? Flaw::kDuplicate : Flaw::kUnexpected, 1, [&] {
-        return FlawExample{name, "", TextOf(produced[p])};
-      });
+      const Flaw flaw = again                    ? Flaw::kDuplicate
+                        : produced[p].unreadable ? Flaw::kUnreadable
+                                                 : Flaw::kUnexpected;
+      c->Add(flaw, 1, [&] { return FlawExample{name, "", TextOf(produced[p])}; });
     }
   }
 };
@@ -325,7 +372,7 @@ ContentMatcher::Identity ContentMatcher::Expect(std::size_t topic, std::string_v
   element json;
   // What is expected is our own.
   if (impl_->parser.parse(value.data(), value.size()).get(json) != simdjson::SUCCESS) return {};
-  const std::uint64_t content = impl_->ContentOf(json, value);
+  const std::uint64_t content = impl_->ContentOf(json, value, "");
   const Item item{content, !certain};
   if (impl_->recalls) {
     t.sequences.Recall(number, item);
@@ -357,8 +404,12 @@ std::optional<ContentMatcher::Identity> ContentMatcher::AddProduced(
   Impl::OneTopic& t = impl_->topics[topic];
   element json;
   if (impl_->parser.parse(value.data(), value.size()).get(json) != simdjson::SUCCESS) {
-    impl_->AddOdd(&t, key.value_or(""),
-                  value.empty() ? "no value, as a tombstone has none" : "not JSON", value);
+    impl_->AddUnreadable(&t, key.value_or(""),
+                         value.empty() ? "no value, as a tombstone has none" : "not JSON", value);
+    return std::nullopt;
+  }
+  if (!json.is_object()) {
+    impl_->AddUnreadable(&t, key.value_or(""), "not a JSON object", value);
     return std::nullopt;
   }
   std::string_view named;
@@ -371,7 +422,7 @@ std::optional<ContentMatcher::Identity> ContentMatcher::AddProduced(
     if (found && at.get(named) == simdjson::SUCCESS) key = named;
   }
   if (!key) {
-    impl_->AddOdd(&t, "", "neither key nor value say whom it is about", value);
+    impl_->AddUnreadable(&t, "", "neither key nor value say whom it is about", value);
     return std::nullopt;
   }
   if (impl_->foreign && impl_->foreign(*key)) {
@@ -381,8 +432,9 @@ std::optional<ContentMatcher::Identity> ContentMatcher::AddProduced(
   const std::uint64_t number = t.Number(*key);
   std::int32_t& of_key = t.sources[number];
   of_key = of_key == kNoSource || of_key == source ? source : kSeveral;
-  const std::uint64_t content = impl_->ContentOf(json, value);
-  t.sequences.AddProduced(number, {content, false});
+  const std::string why = WhyUnreadable(json, t.topic.fields);
+  const std::uint64_t content = impl_->ContentOf(json, value, why);
+  t.sequences.AddProduced(number, {content, false, !why.empty()});
   return Identity{number, content};
 }
 

@@ -21,11 +21,20 @@
 #include <vector>
 
 #include "generator/judge/verdict.h"
+#include "generator/rules/rule_set.h"
 
 namespace playload {
 
 class ContentMatcher {
  public:
+  // A field that each record of a topic has.
+  struct Field {
+    std::vector<std::string> path;  // names from the outside in
+    ExprType type = ExprType::kText;
+    bool nullable = false;  // it may be null
+
+    bool operator==(const Field&) const = default;
+  };
   struct Topic {
     std::string name;
     // Whether the records of a key have an order that is known, where they come from one source.
@@ -33,6 +42,8 @@ class ContentMatcher {
     // Where the key of a record without one stands in its value: names from the outside in. Empty:
     // nowhere.
     std::vector<std::string> key_path;
+    // A record without one of them, or with another type there, is none of this topic's.
+    std::vector<Field> fields;
   };
   // Whether a key is of a run with another prefix, or of another shard.
   using Foreign = std::function<bool(std::string_view key)>;
@@ -67,7 +78,7 @@ class ContentMatcher {
   void Recall(bool begin);
 
   // The produced side. `source`: a number for what keeps the records' order (a partition, a file).
-  // nullopt for what cannot be read, names nobody or is foreign.
+  // nullopt for what is no JSON object, names nobody or is foreign.
   std::optional<Identity> AddProduced(std::size_t topic, std::int32_t source,
                                       std::optional<std::string_view> key, std::string_view value);
   // The same of a file's line: {"output":...,"key":...,"value":...} of this topic, or else a value

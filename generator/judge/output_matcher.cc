@@ -41,6 +41,48 @@ class OddTexts {
   std::vector<std::string> texts_;
 };
 
+// What came about each user that is not as documented: how much of it cannot even be read, and the
+// first one of either sort.
+class OddRecords {
+ public:
+  struct OfUser {
+    std::uint32_t unreadable = 0;
+    std::uint32_t first_readable = 0;    // OddTexts reference
+    std::uint32_t first_unreadable = 0;  // OddTexts reference
+  };
+
+  void Add(const ProducedRecord& record, std::string_view value) {
+    OfUser& of = users_[record.number];
+    std::uint32_t& first = record.readable ? of.first_readable : of.first_unreadable;
+    if (first == 0) first = texts_.Keep(value, record.why);
+    of.unreadable += record.readable ? 0 : 1;
+  }
+
+  // REQUIRES: something was added for this user.
+  [[nodiscard]] const OfUser& Of(std::uint64_t user) const { return users_.at(user); }
+  // The first one of a sort; of the other one where there is none.
+  [[nodiscard]] std::string Text(std::uint64_t user, bool unreadable) const {
+    const OfUser& of = Of(user);
+    const bool other = (unreadable ? of.first_unreadable : of.first_readable) == 0;
+    return texts_.Text(unreadable != other ? of.first_unreadable : of.first_readable);
+  }
+
+ private:
+  std::map<std::uint64_t, OfUser> users_;
+  OddTexts texts_;
+};
+
+// Odd records that stand for nothing expected. Those that can be read stand for it first.
+struct OddSurplus {
+  std::uint32_t unexpected = 0;
+  std::uint32_t unreadable = 0;
+};
+OddSurplus SurplusOf(std::uint32_t odd, std::uint32_t unreadable, std::uint32_t standing) {
+  const std::uint32_t readable = odd - unreadable;
+  const std::uint32_t of_readable = std::min(standing, readable);
+  return {readable - of_readable, unreadable - (standing - of_readable)};
+}
+
 std::string Shortest(double number) {
   std::array<char, 32> text{};
   return {text.data(), std::to_chars(text.data(), text.data() + text.size(), number).ptr};
@@ -66,9 +108,8 @@ class SummaryMatcher {
 
   void AddOdd(const ProducedRecord& record, std::string_view value) {
     Add(record.number);
-    if (rare_[record.number].odd++ == 0) {
-      odd_.emplace(record.number, texts_.Keep(value, record.why));
-    }
+    ++rare_[record.number].odd;
+    odd_.Add(record, value);
   }
 
   [[nodiscard]] std::uint64_t outstanding() {
@@ -158,9 +199,15 @@ class SummaryMatcher {
     // A player who has summaries gets the same one again; one who has none gets a wrong one.
     out->Add(s.expected + rare.may > 0 ? Flaw::kDuplicate : Flaw::kUnexpected, surplus,
              example(std::to_string(right) + " came"));
-    const auto odd = [&] { return example(texts_.Text(odd_.at(player)))(); };
-    out->Add(Flaw::kWrong, wrong, odd);
-    out->Add(Flaw::kUnexpected, rare.odd - wrong, odd);
+    if (rare.odd == 0) return;
+    const std::uint32_t unreadable = odd_.Of(player).unreadable;
+    const auto odd = [&](bool of_unreadable) {
+      return [&, of_unreadable] { return example(odd_.Text(player, of_unreadable))(); };
+    };
+    const OddSurplus odd_surplus = SurplusOf(rare.odd, unreadable, wrong);
+    out->Add(Flaw::kWrong, wrong, odd(false));
+    out->Add(Flaw::kUnexpected, odd_surplus.unexpected, odd(false));
+    out->Add(Flaw::kUnreadable, odd_surplus.unreadable, odd(true));
   }
 
   static constexpr std::uint64_t kBehind = 16;  // a core has 10 to 16 misses under way at a time
@@ -170,8 +217,7 @@ class SummaryMatcher {
   std::array<Told, kBehind> waiting_{};
   std::uint64_t told_ = 0;  // since all were applied
   std::uint64_t outstanding_ = 0;
-  OddTexts texts_;
-  std::map<std::uint64_t, std::uint32_t> odd_;  // the first odd record of a player
+  OddRecords odd_;
 };
 
 // ---- purchase-aggregates
@@ -179,8 +225,9 @@ class SummaryMatcher {
 struct AggregateItem {
   double total = 0;
   std::uint32_t count = 0;
-  std::uint32_t odd : 31 = 0;  // OddTexts reference
-  std::uint32_t may : 1 = 0;   // never set: an uncertain user is not judged at all
+  std::uint32_t odd : 30 = 0;  // OddTexts reference
+  std::uint32_t unreadable : 1 = 0;
+  std::uint32_t may : 1 = 0;  // never set: an uncertain user is not judged at all
 
   [[nodiscard]] bool Same(const AggregateItem& o) const {
     return count == o.count && total == o.total && odd == 0 && o.odd == 0;
@@ -211,7 +258,8 @@ class AggregateMatcher {
     AggregateItem item =
         Item(record.number, record.total_amount, record.transaction_count, &last_produced_);
     if (record.form == ProducedRecord::Form::kOdd) {
-      item.odd = texts_.Keep(value, record.why) & 0x7FFFFFFF;
+      item.odd = texts_.Keep(value, record.why) & 0x3FFFFFFF;
+      item.unreadable = record.readable ? 0 : 1;
     }
     sequences_.AddProduced(record.number, item);
   }
@@ -360,7 +408,10 @@ class AggregateMatcher {
     });
     for (std::size_t i = 0; i < surplus.size(); ++i) {
       const bool repeat = i > 0 && surplus[i]->Same(*surplus[i - 1]);
-      out->Add(repeat ? Flaw::kDuplicate : Flaw::kUnexpected, 1, example(nullptr, surplus[i]));
+      const Flaw flaw = surplus[i]->unreadable != 0 ? Flaw::kUnreadable
+                        : repeat                    ? Flaw::kDuplicate
+                                                    : Flaw::kUnexpected;
+      out->Add(flaw, 1, example(nullptr, surplus[i]));
     }
     return !expected.empty() && state.back() == kSeen;
   }
@@ -383,6 +434,7 @@ struct AlertItem {
   std::uint16_t memory_usage = 0;
   std::uint16_t place = 0;  // index of region and server type
   bool may = false;
+  bool unreadable = false;
 
   [[nodiscard]] bool Same(const AlertItem& o) const {
     return content == o.content && odd == 0 && o.odd == 0;
@@ -410,6 +462,7 @@ class ServerAlertMatcher {
   void Add(const ProducedRecord& record, std::string_view value) {
     AlertItem item = Item(record);
     if (record.form == ProducedRecord::Form::kOdd) item.odd = texts_.Keep(value, record.why);
+    item.unreadable = !record.readable;
     sequences_.AddProduced(record.number, item);
   }
 
@@ -436,6 +489,20 @@ class ServerAlertMatcher {
           for (const AlertItem& item : expected) out->expected += item.may ? 0 : 1;
           Differ(ids.Text(server), expected, produced, out);
         });
+  }
+
+  [[nodiscard]] std::uint64_t UnexpectedOutside(std::int64_t begin_ns, std::int64_t end_ns) const {
+    std::uint64_t count = 0;
+    sequences_.Judge(
+        [](std::uint64_t /*server*/, const Items& /*items*/, std::uint32_t /*forgotten*/) {},
+        [&](std::uint64_t /*server*/, const Items& expected, const Items& produced) {
+          Comparison scratch;
+          for (const AlertItem* item : Differ("", expected, produced, &scratch)) {
+            const bool outside = item->time_ns < begin_ns || item->time_ns > end_ns;
+            if (!item->unreadable && item->time_ns >= 0 && outside) ++count;
+          }
+        });
+    return count;
   }
 
  private:
@@ -467,8 +534,9 @@ class ServerAlertMatcher {
            ", " + place.second;
   }
 
-  void Differ(const std::string& key, const Items& expected, const Items& produced,
-              Comparison* out) const {
+  // Returns those of `produced` that stand for nothing expected.
+  Pointers Differ(const std::string& key, const Items& expected, const Items& produced,
+                  Comparison* out) const {
     const auto example = [&](const AlertItem* e, const AlertItem* p) {
       return [this, &key, e, p] {
         return FlawExample{key, e == nullptr ? "" : Text(*e), p == nullptr ? "" : Text(*p)};
@@ -561,7 +629,10 @@ class ServerAlertMatcher {
     std::stable_sort(open.begin(), open.end(), by_time);
     std::stable_sort(surplus.begin(), surplus.end(), by_time);
     for (const AlertItem* e : open) out->Add(Flaw::kMissing, 1, example(e, nullptr));
-    for (const AlertItem* s : surplus) out->Add(Flaw::kUnexpected, 1, example(nullptr, s));
+    for (const AlertItem* s : surplus) {
+      out->Add(s->unreadable ? Flaw::kUnreadable : Flaw::kUnexpected, 1, example(nullptr, s));
+    }
+    return surplus;
   }
 
   static constexpr std::size_t kMostPlaces = 1'000;
@@ -604,7 +675,8 @@ class FraudMatcher {
     if (s.came_multi + s.came_frequent + s.odd == 0) s.source = source;
     if (s.source != source) s.sources = true;
     if (record.form == ProducedRecord::Form::kOdd) {
-      if (s.odd++ == 0) odd_.emplace(record.number, texts_.Keep(value, record.why));
+      ++s.odd;
+      odd_.Add(record, value);
     } else if (record.reason == FraudAlert::kMulti) {
       ++s.came_multi;
       if (s.came_frequent > 0) ++s.late_multi;
@@ -755,6 +827,7 @@ class FraudMatcher {
     const std::uint32_t multi = bounds.first;
     const std::uint32_t most_multi = bounds.second;
     const std::uint32_t frequent = Frequent(s);
+    const std::uint32_t unreadable = s.odd == 0 ? 0 : odd_.Of(user).unreadable;
     const auto text = [](std::uint64_t multis, std::uint64_t frequents) {
       std::string list;
       if (multis > 0) list = Times(multis, kReasonMulti);
@@ -768,8 +841,10 @@ class FraudMatcher {
       if (s.came_multi + s.came_frequent > 0 || s.odd == 0) {
         got = text(s.came_multi, s.came_frequent);
       }
-      if (s.odd > 0) {
-        got += (got.empty() ? "" : ", and ") + Times(s.odd, texts_.Text(odd_.at(user)));
+      for (const bool of_unreadable : {false, true}) {
+        const std::uint32_t times = of_unreadable ? unreadable : s.odd - unreadable;
+        if (times == 0) continue;
+        got += (got.empty() ? "" : ", and ") + Times(times, odd_.Text(user, of_unreadable));
       }
       if (s.late_multi > 0) got += " (not in this order)";
       return FlawExample{key, text(multi, frequent), got};
@@ -798,7 +873,7 @@ class FraudMatcher {
       wrong += taken;
       return available - taken;
     };
-    const std::uint32_t surplus_odd = stand_in(s.odd);
+    const OddSurplus odd = SurplusOf(s.odd, unreadable, s.odd - stand_in(s.odd));
     surplus_multi = stand_in(surplus_multi, repeats_ && most_multi > 0);
     const std::uint32_t all_frequent = surplus_frequent;
     surplus_frequent = stand_in(surplus_frequent, repeats_ && frequent > 0);
@@ -808,16 +883,17 @@ class FraudMatcher {
     // Who may have an alert may have it again where that is allowed; who must have none has no
     // repeats.
     const std::uint32_t repeatable = repeats_ ? most_multi : multi;
-    std::uint32_t unexpected = surplus_odd;
+    std::uint32_t unexpected = odd.unexpected;
     unexpected += repeatable == 0 || habits.stray_multi ? surplus_multi : 0;
     unexpected += frequent == 0 ? surplus_frequent : std::min(surplus_frequent, early);
-    const std::uint32_t surplus = surplus_odd + surplus_multi + surplus_frequent;
+    const std::uint32_t surplus = odd.unexpected + surplus_multi + surplus_frequent;
 
     out->matched += matched;
     out->Add(Flaw::kMissing, missing, example);
     out->Add(Flaw::kUnexpected, unexpected, example);
     out->Add(Flaw::kDuplicate, surplus - unexpected, example);
     out->Add(Flaw::kWrong, wrong, example);
+    out->Add(Flaw::kUnreadable, odd.unreadable, example);
   }
 
   const bool user_order_;
@@ -825,8 +901,7 @@ class FraudMatcher {
   NumberMap<State> users_;
   NumberMap<Count> by_currency_;   // without user_order only; key: user * 32 + currency
   std::uint64_t outstanding_ = 0;  // with user_order only
-  OddTexts texts_;
-  std::map<std::uint64_t, std::uint32_t> odd_;  // the first odd record of a user
+  OddRecords odd_;
 };
 
 }  // namespace
@@ -858,7 +933,7 @@ struct OutputMatcher::Impl {
   ServerAlertMatcher alerts;
   FraudMatcher fraud;
   bool recalls = false;  // what is expected was told before
-  // Foreign and unreadable records, which are judged when they come.
+  // What is foreign or about nobody, which is judged when it comes.
   std::array<Comparison, kOutputKinds> found;
 };
 
@@ -945,8 +1020,8 @@ void OutputMatcher::Impl::Add(OutputKind output, std::int32_t source,
     ++of_output.foreign;
     return;
   }
-  if (record.form == ProducedRecord::Form::kUnreadable) {
-    of_output.Add(Flaw::kUnexpected, 1, [&] {
+  if (record.form == ProducedRecord::Form::kNobody) {
+    of_output.Add(record.readable ? Flaw::kUnexpected : Flaw::kUnreadable, 1, [&] {
       return FlawExample{std::string(key.value_or("").substr(0, 100)), "",
                          std::string(value.substr(0, 400)) + " (" + record.why + ")"};
     });
@@ -1006,5 +1081,9 @@ Comparison OutputMatcher::Judge(OutputKind output) const {
 }
 
 std::uint64_t OutputMatcher::not_judged() const { return impl_->fraud.not_judged(); }
+
+std::uint64_t OutputMatcher::AlertsOutside(std::int64_t begin_ns, std::int64_t end_ns) const {
+  return impl_->alerts.UnexpectedOutside(begin_ns, end_ns);
+}
 
 }  // namespace playload

@@ -8,7 +8,8 @@
 //   server-alerts             per server, by whole content; as often as expected, in any order
 //   fraud-alerts              per user: how many of each reason, those about currencies first
 // An id that is not one of this run is unexpected, or foreign when a run with another prefix, or
-// another shard of this one, would write it.
+// another shard of this one, would write it. What is no output at all is unreadable, unless it
+// stands for one of its user or server that is missing: then it is wrong.
 //
 // With `forget`, of the aggregates and server alerts those that matched are only counted; a verdict
 // on keys whose sides differ takes them again: Recall().
@@ -86,6 +87,8 @@ class OutputMatcher {
   [[nodiscard]] Comparison Judge(OutputKind output) const;
   // Users that are not judged.
   [[nodiscard]] std::uint64_t not_judged() const;
+  // Server alerts that are unexpected and have an instant that is not from `begin_ns` to `end_ns`.
+  [[nodiscard]] std::uint64_t AlertsOutside(std::int64_t begin_ns, std::int64_t end_ns) const;
 
  private:
   struct Impl;

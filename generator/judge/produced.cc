@@ -79,6 +79,12 @@ void Blame(std::string* why, const std::string& what) {
   if (why->empty()) *why = what;
 }
 
+// What makes a record unreadable is the reason, whatever else was wrong before.
+void Unreadable(ProducedRecord* record, const std::string& what) {
+  if (record->readable) record->why = what;
+  record->readable = false;
+}
+
 }  // namespace
 
 struct ProducedParser::Impl {
@@ -96,9 +102,14 @@ struct ProducedParser::Impl {
   static std::optional<std::string_view> Summary(const object& json, ProducedRecord* record) {
     Fields fields{"player_id", "event_count"};
     record->why = fields.Read(json, "");
-    if (Number(fields[1]) != 1.0) Blame(&record->why, "event_count is not the number 1");
+    const std::optional<double> count = Number(fields[1]);
+    if (!count) {
+      Unreadable(record, "event_count is missing or no number");
+    } else if (*count != 1.0) {
+      Blame(&record->why, "event_count is not 1");
+    }
     const auto id = Text(fields[0]);
-    if (!id) Blame(&record->why, "player_id is missing or no text");
+    if (!id) Unreadable(record, "player_id is missing or no text");
     return id;
   }
 
@@ -107,9 +118,9 @@ struct ProducedParser::Impl {
     record->why = fields.Read(json, "");
     const std::optional<double> total = Number(fields[0]);
     const std::optional<std::uint32_t> count = Integer(fields[1], 4294967295.0);
-    if (!total) Blame(&record->why, "total_amount is missing or no number");
-    if (!count) Blame(&record->why, "transaction_count is missing or no whole number");
-    if (fields[2] && !Text(fields[2])) Blame(&record->why, "user_id is no text");
+    if (!total) Unreadable(record, "total_amount is missing or no number");
+    if (!count) Unreadable(record, "transaction_count is missing or no whole number");
+    if (fields[2] && !Text(fields[2])) Unreadable(record, "user_id is no text");
     record->total_amount = total.value_or(0);
     record->transaction_count = count.value_or(0);
     return Text(fields[2]);
@@ -119,7 +130,9 @@ struct ProducedParser::Impl {
     Fields fields{"user_id", "reason"};
     record->why = fields.Read(json, "");
     const auto reason = Text(fields[1]);
-    if (reason == kReasonFrequent) {
+    if (!reason) {
+      Unreadable(record, "reason is missing or no text");
+    } else if (reason == kReasonFrequent) {
       record->reason = FraudAlert::kFrequent;
     } else if (reason == kReasonMulti) {
       record->reason = FraudAlert::kMulti;
@@ -127,7 +140,7 @@ struct ProducedParser::Impl {
       Blame(&record->why, "reason is none of the two");
     }
     const auto id = Text(fields[0]);
-    if (!id) Blame(&record->why, "user_id is missing or no text");
+    if (!id) Unreadable(record, "user_id is missing or no text");
     return id;
   }
 
@@ -140,7 +153,7 @@ struct ProducedParser::Impl {
     for (const auto& [field, into, name] : {std::tuple{&fields[1], &parameters, "parameters"},
                                             std::tuple{&fields[3], &server, "server_data"}}) {
       if (!*field || (*field)->get(inner) != simdjson::SUCCESS) {
-        Blame(&record->why, std::string(name) + " is missing or no object");
+        Unreadable(record, std::string(name) + " is missing or no object");
       } else {
         Blame(&record->why, into->Read(inner, std::string(name) + "."));
       }
@@ -149,14 +162,14 @@ struct ProducedParser::Impl {
     const auto take_text = [&](const std::optional<element>& field, const char* name,
                                bool meant = true) {
       const auto value = Text(field);
-      if (!value) Blame(&record->why, std::string(name) + " is missing or no text");
+      if (!value) Unreadable(record, std::string(name) + " is missing or no text");
       if (meant) content.Add(value.value_or(""));
       return value;
     };
     const auto take_number = [&](const std::optional<element>& field, const char* name,
                                  double most) {
       const auto value = Integer(field, most);
-      if (!value) Blame(&record->why, std::string(name) + " is missing or no whole number");
+      if (!value) Unreadable(record, std::string(name) + " is missing or no whole number");
       content.Add(value.value_or(0));
       return value.value_or(0);
     };
@@ -224,12 +237,13 @@ ProducedRecord ProducedParser::ParseAny(OutputKind output, std::optional<std::st
   object fields;
   if (impl_->parser.parse(value.data(), value.size()).get(json) != simdjson::SUCCESS ||
       json.get(fields) != simdjson::SUCCESS) {
-    record.why = value.empty() ? "no value, as a tombstone has none" : "not a JSON object";
+    Unreadable(&record, value.empty() ? "no value, as a tombstone has none" : "not a JSON object");
     return record;
   }
   const std::optional<std::string_view> named = impl_->Read(output, fields, &record);
   const std::optional<std::string_view> id = named ? named : key;
   if (!id) {
+    record.readable = false;
     record.why = "neither key nor value say whom it is about";
     return record;
   }
@@ -237,8 +251,10 @@ ProducedRecord ProducedParser::ParseAny(OutputKind output, std::optional<std::st
   const std::optional<std::uint64_t> number = form.Number(*id);
   if (!number) {
     record.form =
-        form.Foreign(*id) ? ProducedRecord::Form::kForeign : ProducedRecord::Form::kUnreadable;
-    record.why = "'" + std::string(id->substr(0, 100)) + "' is no id of this run";
+        form.Foreign(*id) ? ProducedRecord::Form::kForeign : ProducedRecord::Form::kNobody;
+    if (record.readable) {
+      record.why = "'" + std::string(id->substr(0, 100)) + "' is no id of this run";
+    }
     return record;
   }
   record.number = *number;

@@ -19,14 +19,17 @@ namespace playload {
 
 struct ProducedRecord {
   enum class Form {
-    kRegular,     // the documented fields with the documented types, and no others
-    kOdd,         // its user or server is known, but the record is not as documented
-    kForeign,     // of a run with another --id-prefix
-    kUnreadable,  // no JSON object, or nothing says whom it is about
+    kRegular,  // the documented fields with the documented types, and no others
+    kOdd,      // its user or server is known, but the record is not as documented
+    kForeign,  // of a run with another --id-prefix
+    kNobody,   // nothing says whom it is about, or an id that no run has
   };
-  Form form = Form::kUnreadable;
-  std::string why;           // for kOdd and kUnreadable
-  std::uint64_t number = 0;  // of the user or server; not for kForeign and kUnreadable
+  Form form = Form::kNobody;
+  // Whether it is an object that has every documented field, with its type, and says whom it is
+  // about.
+  bool readable = true;
+  std::string why;           // for kOdd and kNobody
+  std::uint64_t number = 0;  // of the user or server; not for kForeign and kNobody
 
   // By output. Of an odd record, what could be read.
   FraudAlert reason = FraudAlert::kNone;  // fraud-alerts

@@ -10,6 +10,7 @@
 #include "generator/judge/produced.h"
 #include "generator/judge/rule_topics.h"
 #include "generator/judge/teller.h"
+#include "generator/pace/plan.h"
 #include "generator/rules/load.h"
 
 namespace playload {
@@ -44,11 +45,22 @@ class ReferenceJudge final : public OutputsJudge {
 
   void Begin(const Replay& replay) override {
     teller_.emplace(replay, &matcher_, recalls_ ? nullptr : meter_);
+    const RunSpec& spec = replay.tables().spec;
+    const auto& faults = spec.scenario.faults;
+    const bool skewed = std::any_of(faults.begin(), faults.end(), [](const FaultIncident& fault) {
+      return fault.kind == FaultKind::kClockSkew;
+    });
+    start_ns_ = spec.start_ns;
+    if (options_.timestamps && !spec.rate_max && !skewed) plan_ = replay.tables().plan;
   }
   void Tell(const ReplayedRun& run, const Arrival* arrivals) override {
+    if (!first_) first_ = run.first;
+    last_ = run.first + run.count - 1;
     teller_->Tell(run, arrivals);
   }
   Status TellLine(const StreamEvent& event, Arrival arrival) override {
+    if (!first_) first_ = event.position;
+    last_ = event.position;
     return lines_.Tell(event, arrival, &matcher_);
   }
   void End() override {}
@@ -79,6 +91,7 @@ class ReferenceJudge final : public OutputsJudge {
       notes->push_back(FormatCount(matcher_.not_judged()) +
                        " users' purchase-aggregates and fraud-alerts are not judged");
     }
+    AddAlertsOutside(notes);
     if (options_.compat && !options_.outputs.empty()) {
       notes->emplace_back(
           "purchases are keyed by transaction: only what holds in every order of a user's "
@@ -107,6 +120,24 @@ class ReferenceJudge final : public OutputsJudge {
  private:
   static const char* NameOf(OutputKind output) { return kOutputNames[IndexOf(output)]; }
 
+  // Servers have no prefix that tells whose they are, but their metrics have the run's time.
+  void AddAlertsOutside(std::vector<std::string>* notes) const {
+    const std::string name = NameOf(OutputKind::kServerAlerts);
+    if (!plan_ || !first_ || std::find(names_.begin(), names_.end(), name) == names_.end()) return;
+    const std::int64_t first_ns = start_ns_ + plan_->PlannedAt(*first_);
+    const std::int64_t last_ns = start_ns_ + plan_->PlannedAt(last_);
+    // Timestamps may be cut off at whole seconds.
+    constexpr std::int64_t kCutOff = 1'000'000'000;
+    const std::uint64_t outside = matcher_.AlertsOutside(first_ns - kCutOff, last_ns + kCutOff);
+    if (outside == 0) return;
+    notes->push_back(FormatCount(outside) + " unexpected " + name +
+                     " have timestamps from outside of this run (" + FormatInstant(first_ns) +
+                     " to " + FormatInstant(last_ns) +
+                     "): they may be another run's. Servers have no prefix, so each run needs a "
+                     "topic of its own for them, which --topic " +
+                     name + "=OTHER names");
+  }
+
   // nullopt for what is none of this run's outputs.
   std::optional<OutputIdentity> IdentityOf(OutputKind output, const CollectedRecord& read) {
     ProducedRecord record;
@@ -134,6 +165,11 @@ class ReferenceJudge final : public OutputsJudge {
   ProducedParser parser_;
   LatencyMeter* meter_ = nullptr;
   bool recalls_ = false;
+  // When the events that were told were due; no plan where that is not what their timestamps say.
+  std::optional<Plan> plan_;
+  std::int64_t start_ns_ = 0;
+  std::optional<Position> first_;
+  Position last_ = 0;
 };
 
 }  // namespace

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <iterator>
+#include <map>
 #include <optional>
 #include <set>
 #include <utility>
@@ -48,6 +49,52 @@ std::set<std::vector<std::string>> KeyPaths(const Rule& rule, const Alternative&
     paths.insert({name.substr(0, dot), name.substr(dot + 1)});
   }
   return paths;
+}
+
+// Whether the value may be none: of a state of which nothing is known yet, or not finite.
+bool MayBeNull(const Expr& expr) { return expr.op == Expr::Op::kState || !expr.of.empty(); }
+
+using FieldsByPath = std::map<std::vector<std::string>, ContentMatcher::Field>;
+
+void FindFields(const Rule& rule, const std::vector<RecordField>& record,
+                std::vector<std::string>* path, FieldsByPath* fields) {
+  for (const RecordField& field : record) {
+    path->push_back(field.name);
+    if (field.value) {
+      (*fields)[*path] = {*path, TypeOf(rule, *field.value), MayBeNull(*field.value)};
+    } else {
+      FindFields(rule, field.fields, path, fields);
+    }
+    path->pop_back();
+  }
+}
+
+// Of an alternative's record.
+FieldsByPath FieldsIn(const Rule& rule, const Alternative& alternative) {
+  FieldsByPath fields;
+  std::vector<std::string> path;
+  if (!alternative.event) {
+    FindFields(rule, alternative.record, &path, &fields);
+    return fields;
+  }
+  for (const EventField& field : FieldsOf(rule.input)) {
+    const std::size_t dot = field.path.find('.');
+    path = {std::string(field.path.substr(0, dot))};
+    if (dot != std::string_view::npos) path.emplace_back(field.path.substr(dot + 1));
+    fields[path] = {path, TypeOf(rule, FieldExpr(std::string(field.path))), false};
+  }
+  return fields;
+}
+
+// What both have; where their types differ, nothing is known of that field.
+FieldsByPath Both(const FieldsByPath& a, const FieldsByPath& b) {
+  FieldsByPath both;
+  for (const auto& [path, field] : a) {
+    const auto other = b.find(path);
+    if (other == b.end() || other->second.type != field.type) continue;
+    both[path] = {path, field.type, field.nullable || other->second.nullable};
+  }
+  return both;
 }
 
 bool Mentions(const Expr& expr, std::string_view field) {
@@ -100,6 +147,7 @@ std::vector<OutputTopic> OutputTopicsOf(const RuleSet& rules, bool compat) {
     OutputTopic topic;
     topic.name = name;
     std::optional<std::set<std::vector<std::string>>> paths;
+    std::optional<FieldsByPath> fields;
     int writers = 0;
     bool ordered = true;
     for (const Rule& rule : rules.rules) {
@@ -108,6 +156,8 @@ std::vector<OutputTopic> OutputTopicsOf(const RuleSet& rules, bool compat) {
       ordered =
           rule.has_memory() && IsPartitionKey(rule, compat) && IsRuleKey(rule, rule.output_key);
       for (const Alternative& alternative : rule.alternatives) {
+        FieldsByPath of_alternative = FieldsIn(rule, alternative);
+        fields = fields ? Both(*fields, of_alternative) : std::move(of_alternative);
         std::set<std::vector<std::string>> found = KeyPaths(rule, alternative);
         if (paths) {
           std::set<std::vector<std::string>> both;
@@ -121,6 +171,9 @@ std::vector<OutputTopic> OutputTopicsOf(const RuleSet& rules, bool compat) {
     }
     topic.sequence = ordered && writers == 1;
     if (paths && !paths->empty()) topic.key_path = *paths->begin();
+    if (fields) {
+      for (auto& [path, field] : *fields) topic.fields.push_back(std::move(field));
+    }
     topics.push_back(std::move(topic));
   }
   return topics;

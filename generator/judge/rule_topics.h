@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "generator/base/status.h"
+#include "generator/judge/content_matcher.h"
 #include "generator/judge/latency.h"
 #include "generator/judge/verdict.h"
 #include "generator/rules/rule_set.h"
@@ -24,6 +25,8 @@ struct OutputTopic {
   bool sequence = false;
   // The field that every alternative fills with the output key, from the outside in; empty: none.
   std::vector<std::string> key_path;
+  // The fields that every record has, whichever alternative of whichever rule made it.
+  std::vector<ContentMatcher::Field> fields;
 };
 std::vector<OutputTopic> OutputTopicsOf(const RuleSet& rules, bool compat);
 

@@ -33,7 +33,8 @@ class RulesJudge final : public OutputsJudge {
     for (OutputTopic& topic : OutputTopicsOf(options_.rules, options_.compat)) {
       if (!only.empty() && std::find(only.begin(), only.end(), topic.name) == only.end()) continue;
       names_.push_back(topic.name);
-      topics.push_back({topic.name, topic.sequence, std::move(topic.key_path)});
+      topics.push_back(
+          {topic.name, topic.sequence, std::move(topic.key_path), std::move(topic.fields)});
     }
     matcher_ = std::make_unique<ContentMatcher>(
         ContentMatcher::Options{std::move(topics), Foreign(), options_.delivery, options_.forget});

@@ -68,23 +68,39 @@ std::string Table(const std::vector<std::vector<std::string>>& rows) {
   return text;
 }
 
-void AddRows(const std::vector<Comparison>& comparisons, bool uncertain, bool foreign,
+// Which columns there are beside those that a table always has: those of which there is one.
+struct Columns {
+  bool unreadable = false;
+  bool uncertain = false;
+  bool foreign = false;
+};
+
+void AddRows(const std::vector<Comparison>& comparisons, const Columns& columns,
              std::vector<std::vector<std::string>>* rows) {
   for (const Comparison& c : comparisons) {
     std::vector<std::string> row = {c.name, FormatCount(c.expected), FormatCount(c.seen()),
                                     FormatCount(c.matched)};
-    for (const std::uint64_t count : c.flaws) row.push_back(FormatCount(count));
-    if (uncertain) row.push_back(FormatCount(c.may));
-    if (foreign) row.push_back(FormatCount(c.foreign));
+    for (unsigned f = 0; f < kFlaws; ++f) {
+      if (static_cast<Flaw>(f) == Flaw::kUnreadable && !columns.unreadable) continue;
+      row.push_back(FormatCount(c.flaws[f]));
+    }
+    if (columns.uncertain) row.push_back(FormatCount(c.may));
+    if (columns.foreign) row.push_back(FormatCount(c.foreign));
     rows->push_back(std::move(row));
   }
 }
 
-// What each flaw of an output says about the pipeline; in the order of enum Flaw.
+// What each flaw of an output says about the pipeline; in the order of enum Flaw, of which the last
+// one means the same everywhere.
+constexpr int kMeant = kFlaws - 1;
+static_assert(static_cast<int>(Flaw::kUnreadable) == kMeant);
 struct Meanings {
   const char* output;
-  const char* of[kFlaws];
+  const char* of[kMeant];
 };
+constexpr const char* kUnreadableMeaning =
+    "no JSON object, without one of its fields or with one of another type, or about nobody: "
+    "something else writes here too, or records are cut off or written in another format";
 constexpr Meanings kMeanings[] = {
     {"player-session-summaries",
      {"a player has fewer summaries than events: events or summaries were lost",
@@ -110,18 +126,19 @@ constexpr Meanings kMeanings[] = {
       "an alert with another reason than its purchase calls for, or out of order"}},
 };
 // Of what any other rules put out.
-constexpr const char* kRulesMeanings[kFlaws] = {
+constexpr const char* kRulesMeanings[kMeant] = {
     "an event calls for it: it was lost, state began anew, or a condition is too narrow",
     "nothing calls for it: a condition is too wide, events were counted twice, or state is older "
     "than the run",
     "the same record more often than events call for it: outputs were repeated after a restart",
     "another record, or this one out of order, came where one was called for"};
 // Of the inputs.
-constexpr const char* kInputMeanings[kFlaws] = {"the event is not there", "no such event was sent",
+constexpr const char* kInputMeanings[kMeant] = {"the event is not there", "no such event was sent",
                                                 "the event is there again",
                                                 "the event comes after a later one of its key"};
 
 const char* Meaning(const std::string& name, bool input, unsigned flaw) {
+  if (flaw == kMeant) return kUnreadableMeaning;
   if (input) return kInputMeanings[flaw];
   for (const Meanings& meanings : kMeanings) {
     if (name == meanings.output) return meanings.of[flaw];
@@ -189,27 +206,28 @@ std::string VerdictJson(const Verdict& verdict, const FlawHistoryFields& fields)
 }
 
 std::string VerdictText(const Verdict& verdict, const FlawHistory& history) {
-  bool uncertain = false;
-  bool foreign = false;
+  Columns columns;
   std::uint64_t flaws = 0;
   std::uint64_t repeats = 0;
   for (const auto* comparisons : {&verdict.outputs, &verdict.inputs}) {
     for (const Comparison& c : *comparisons) {
-      uncertain = uncertain || c.may > 0;
-      foreign = foreign || c.foreign > 0;
+      columns.unreadable = columns.unreadable || c.flaw(Flaw::kUnreadable) > 0;
+      columns.uncertain = columns.uncertain || c.may > 0;
+      columns.foreign = columns.foreign || c.foreign > 0;
       repeats += c.repeats;
       for (const std::uint64_t count : c.flaws) flaws += count;
     }
   }
   std::vector<std::vector<std::string>> rows = {
       {"", "expected", "seen", "matched", "missing", "unexpected", "duplicate", "wrong"}};
-  if (uncertain) rows[0].emplace_back("may");
-  if (foreign) rows[0].emplace_back("foreign");
-  AddRows(verdict.outputs, uncertain, foreign, &rows);
-  AddRows(verdict.inputs, uncertain, foreign, &rows);
+  if (columns.unreadable) rows[0].emplace_back("unreadable");
+  if (columns.uncertain) rows[0].emplace_back("may");
+  if (columns.foreign) rows[0].emplace_back("foreign");
+  AddRows(verdict.outputs, columns, &rows);
+  AddRows(verdict.inputs, columns, &rows);
   std::string text = Table(rows);
-  if (uncertain) text += "may: free to come or not, so none of it is a difference\n";
-  if (foreign) text += "foreign: about ids of another run or shard, and not judged\n";
+  if (columns.uncertain) text += "may: free to come or not, so none of it is a difference\n";
+  if (columns.foreign) text += "foreign: about ids of another run or shard, and not judged\n";
   if (verdict.delivery == Delivery::kAtLeastOnce) {
     text += "at-least-once: " + FormatCount(repeats) + " outputs came again, which it allows\n";
   }

@@ -2,7 +2,7 @@
 // examples, a JSON document (verdict.json) and a text for people.
 //
 // For each output and input: expected = matched + missing + wrong, and what was read is
-// matched + wrong + unexpected + duplicate + may + foreign.
+// matched + wrong + unexpected + duplicate + unreadable + may + foreign.
 //
 // Threads: value types and pure functions.
 
@@ -37,9 +37,12 @@ enum class Flaw : std::uint8_t {
   kUnexpected,  // came, and nothing calls for it
   kDuplicate,   // came again, and was not allowed to
   kWrong,       // came for an expected one, with other content or out of order
+  kUnreadable,  // came, stands for nothing expected, and is no output at all: no JSON object, or
+                // without one of its fields, or about nobody
 };
-inline constexpr int kFlaws = 4;
-inline constexpr const char* kFlawNames[kFlaws] = {"missing", "unexpected", "duplicate", "wrong"};
+inline constexpr int kFlaws = 5;
+inline constexpr const char* kFlawNames[kFlaws] = {"missing", "unexpected", "duplicate", "wrong",
+                                                   "unreadable"};
 inline constexpr std::size_t kExamples = 10;  // kept of each
 
 struct FlawExample {
@@ -67,8 +70,8 @@ struct Comparison {
   [[nodiscard]] std::uint64_t flaw(Flaw f) const { return flaws[static_cast<unsigned>(f)]; }
   // All that was read.
   [[nodiscard]] std::uint64_t seen() const {
-    return matched + flaw(Flaw::kWrong) + flaw(Flaw::kUnexpected) + flaw(Flaw::kDuplicate) + may +
-           foreign;
+    return matched + flaw(Flaw::kWrong) + flaw(Flaw::kUnexpected) + flaw(Flaw::kDuplicate) +
+           flaw(Flaw::kUnreadable) + may + foreign;
   }
   [[nodiscard]] bool passed() const {
     for (const std::uint64_t count : flaws) {

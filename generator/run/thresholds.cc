@@ -17,9 +17,9 @@ constexpr const char* kLatency = "alert_latency";
 constexpr double kNsPerMs = 1e6;
 
 const std::vector<std::string>& Metrics() {
-  static const std::vector<std::string> metrics = {kLatency,  "expected",   "seen",      "matched",
-                                                   "missing", "unexpected", "duplicate", "wrong",
-                                                   "may",     "foreign"};
+  static const std::vector<std::string> metrics = {
+      kLatency,    "expected", "seen",       "matched", "missing", "unexpected",
+      "duplicate", "wrong",    "unreadable", "may",     "foreign"};
   return metrics;
 }
 

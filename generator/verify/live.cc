@@ -40,7 +40,8 @@ std::string RunningVerdict::Text() const {
   if (!counts_) return "verify: " + FormatCount(seen_) + " seen";
   return "verify: " + FormatCount(counts_->matched) + " matched, " +
          FormatCount(counts_->outstanding) + " outstanding, " + FormatCount(counts_->wrong) +
-         " wrong";
+         " wrong" +
+         (counts_->unreadable == 0 ? "" : ", " + FormatCount(counts_->unreadable) + " unreadable");
 }
 
 void RunningJudge::Look(std::int64_t now_ns) {
@@ -52,6 +53,7 @@ void RunningJudge::Look(std::int64_t now_ns) {
     counts.outstanding += comparison.flaw(Flaw::kMissing);
     counts.wrong += comparison.flaw(Flaw::kWrong) + comparison.flaw(Flaw::kUnexpected) +
                     comparison.flaw(Flaw::kDuplicate);
+    counts.unreadable += comparison.flaw(Flaw::kUnreadable);
   }
   feed_.verdict.Set(counts);
   const std::int64_t took = SteadyNow() - now_ns;

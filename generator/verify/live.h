@@ -36,12 +36,13 @@ class RunningVerdict {
     std::uint64_t matched = 0;
     std::uint64_t outstanding = 0;  // called for, and not there yet
     std::uint64_t wrong = 0;        // wrong, unexpected and duplicate ones
+    std::uint64_t unreadable = 0;
   };
 
   void Set(const Counts& counts);
   // While nothing can be compared.
   void SetSeen(std::uint64_t records);
-  // "verify: 1,204,331 matched, 12 outstanding, 0 wrong".
+  // "verify: 1,204,331 matched, 12 outstanding, 0 wrong", and ", 3 unreadable" where there are any.
   [[nodiscard]] std::string Text() const;
 
  private:

@@ -137,7 +137,9 @@ class BadOutputsCase(harness.Case):
 
     def assert_classes(self, classes, **wanted):
         """All that was expected came, and beside it only this."""
-        allowed = {"missing": 0, "unexpected": 0, "duplicate": 0, "wrong": 0, "foreign": 0}
+        allowed = dict.fromkeys(
+            ("missing", "unexpected", "duplicate", "wrong", "unreadable", "foreign"), 0
+        )
         self.assertEqual({**allowed, **wanted}, {name: classes[name] for name in allowed}, classes)
         self.assertEqual(classes["matched"] + classes["missing"], classes["expected"])
 
@@ -153,7 +155,9 @@ class TopicsTest(BadOutputsCase):
             self.write(output, mixed)
         for done, outputs in self.verify():
             for output, classes in outputs.items():
-                self.assert_classes(classes, unexpected=len(GARBAGE))
+                # One of them has all that a fraud alert must have, and a reason that is none.
+                other = 1 if output == "fraud-alerts" else 0
+                self.assert_classes(classes, unreadable=len(GARBAGE) - other, unexpected=other)
                 for example in classes["examples"]:
                     self.assertLess(len(example["got"]), 1100, "shortened")
             self.assertRegex(done.stdout, r"not (a JSON object|JSON)\)")
@@ -184,6 +188,16 @@ class TopicsTest(BadOutputsCase):
             self.assertEqual(classes["missing"], classes["expected"])
             self.assertEqual(classes["foreign"], len(theirs["fraud-alerts"]))
             self.assertIn(f"all that came from {self.name}-fraud-alerts is of other", done.stdout)
+
+    def test_server_alerts_of_another_day(self):
+        other = feed(self.scratch / "other", "other-day", "--seed", "2", "--start", "2020-02-02T00:00:00Z")
+        theirs = expected_of(other)["server-alerts"]
+        self.write_right("server-alerts")
+        self.write("server-alerts", theirs)
+        done, outputs = self.verify(only=["server-alerts"])[0]
+        self.assert_classes(outputs["server-alerts"], unexpected=len(theirs))
+        self.assertIn("have timestamps from outside of this run", done.stdout)
+        self.assertIn("--topic server-alerts=OTHER", done.stdout)
 
     def test_from_before(self):
         # An earlier run of the same ids, which a live verification passes over

@@ -118,7 +118,7 @@ class Case(unittest.TestCase):
     def assert_clean(self, classes: dict, name: str) -> None:
         """A part of a verdict in which all that was expected came, and nothing else."""
         self.assertEqual(classes["matched"], classes["expected"], f"{name}: {classes}")
-        for bad in ("missing", "unexpected", "duplicate", "wrong"):
+        for bad in ("missing", "unexpected", "duplicate", "wrong", "unreadable"):
             self.assertEqual(classes[bad], 0, f"{name}: {classes}")
 
 

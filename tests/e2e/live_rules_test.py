@@ -8,7 +8,10 @@ import harness
 from kafka_server import KafkaServer
 
 CREATE_TOPICS = ["--create-topics", "partitions=6,replication=1"]
-CLASSES = ("expected", "matched", "missing", "unexpected", "duplicate", "wrong", "may", "foreign")
+CLASSES = (
+    *("expected", "matched", "missing", "unexpected", "duplicate", "wrong", "unreadable", "may"),
+    "foreign",
+)
 server: KafkaServer
 
 

@@ -11,7 +11,10 @@ import harness
 from kafka_server import KafkaServer
 
 CREATE_TOPICS = ["--create-topics", "partitions=6,replication=1"]
-CLASSES = ("expected", "matched", "missing", "unexpected", "duplicate", "wrong", "may", "foreign")
+CLASSES = (
+    *("expected", "matched", "missing", "unexpected", "duplicate", "wrong", "unreadable", "may"),
+    "foreign",
+)
 WRONG_BY_NOW = r"verify: [\d,]+ matched, [\d,]+ outstanding, [1-9][\d,]* wrong"
 server: KafkaServer
 
@@ -251,13 +254,14 @@ class OtherThingsInTheTopicsTest(LiveCase):
                 harness.kcat_write(server.bootstrap, message(topic, other, alert % other))
                 harness.kcat_write(server.bootstrap, message(topic, "x", "\u00e4 no JSON"))
                 harness.kcat_write(server.bootstrap, message(topic, "player_3", "[1,2]"))
-                run.wait_for(r"verify: [\d,]+ matched, [\d,]+ outstanding, 2 wrong")
+                run.wait_for(r"verify: [\d,]+ matched, [\d,]+ outstanding, 0 wrong, 2 unreadable")
                 self.assertIsNone(run.process.poll(), "that was after the end")
                 self.assertEqual(run.wait(), harness.EXIT_VERIFY_FAILED, run.output())
         live = self.verdict(self.run_dir)
         classes = live["outputs"]["fraud-alerts"]
         self.assertEqual(classes["matched"], classes["expected"])
-        self.assertEqual((classes["unexpected"], classes["foreign"]), (2, 1), classes)
+        self.assertEqual((classes["unreadable"], classes["foreign"]), (2, 1), classes)
+        self.assertEqual(classes["unexpected"], 0, classes)
         for output in harness.OUTPUTS[:3]:
             self.assert_clean(live["outputs"][output], output)
 

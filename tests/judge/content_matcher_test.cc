@@ -20,7 +20,7 @@ std::string Judge(const std::string& expected, const std::string& produced, bool
       std::any_of(expected.begin(), expected.end(), [](char c) { return c >= 'A' && c <= 'Z'; });
   // Whoever is told first.
   for (const int order : {0, 1, 2}) {
-    ContentMatcher matcher({.topics = {{"t", sequence, {}}}, .foreign = {}});
+    ContentMatcher matcher({.topics = {{"t", sequence, {}, {}}}, .foreign = {}});
     std::size_t e = 0;
     std::size_t p = 0;
     while (e < expected.size() || p < produced.size()) {
@@ -39,7 +39,10 @@ std::string Judge(const std::string& expected, const std::string& produced, bool
     }
     const Comparison c = matcher.Judge(0);
     std::string text = std::to_string(c.expected) + "/" + std::to_string(c.matched);
-    for (const std::uint64_t flaw : c.flaws) text += " " + std::to_string(flaw);
+    for (unsigned f = 0; f < kFlaws; ++f) {
+      if (static_cast<Flaw>(f) != Flaw::kUnreadable) text += " " + std::to_string(c.flaws[f]);
+    }
+    CHECK(c.flaw(Flaw::kUnreadable) == 0);
     text += " " + std::to_string(c.may);
     CHECK(c.seen() == produced.size());
     CHECK(c.expected == c.matched + c.flaw(Flaw::kMissing) + c.flaw(Flaw::kWrong));
@@ -86,7 +89,7 @@ TEST_CASE("What may come is never a flaw") {
 }
 
 TEST_CASE("Contents compare by meaning") {
-  ContentMatcher matcher({.topics = {{"t", false, {"a", "id"}}},
+  ContentMatcher matcher({.topics = {{"t", false, {"a", "id"}, {}}},
                           .foreign = [](std::string_view key) { return key == "f"; }});
   matcher.Expect(0, "k", R"({"a":{"id":"k","n":10},"b":[1,null,true,"\u00e9"],"z":0})", true);
   matcher.AddProduced(0, 0, std::nullopt,
@@ -101,8 +104,72 @@ TEST_CASE("Contents compare by meaning") {
   CHECK(c.foreign == 1);
 }
 
+TEST_CASE("Contents: what cannot be read has a count of its own") {
+  using Field = ContentMatcher::Field;
+  ContentMatcher matcher(
+      {.topics = {{"t",
+                   true,
+                   {"a"},
+                   {Field{{"a"}, ExprType::kText}, Field{{"b", "c"}, ExprType::kWhole},
+                    Field{{"d"}, ExprType::kNumber, true}}}},
+       .foreign = {}});
+  const std::string right = R"({"a":"k","b":{"c":1},"d":0.5})";
+  matcher.Expect(0, "k", right, true);
+  matcher.AddProduced(0, 0, "k", right);
+  const auto classes = [&] {
+    const Comparison c = matcher.Judge(0);
+    CHECK(c.matched == 1);
+    return std::pair(c.flaw(Flaw::kUnexpected), c.flaw(Flaw::kUnreadable));
+  };
+  std::uint64_t unreadable = 0;
+  for (const char* const value :
+       {"", "x", "[]", "7", "\"k\"", "null", "{\"a\":", R"({"a":7,"b":{"c":1},"d":0.5})",
+        R"({"a":"k","b":{"c":1.5},"d":0.5})", R"({"a":"k","b":{"c":"1"},"d":0.5})",
+        R"({"a":"k","b":{},"d":0.5})", R"({"a":"k","b":1,"d":0.5})", R"({"a":"k","b":{"c":1}})",
+        R"({"a":"k","b":{"c":null},"d":0.5})", "{}"}) {
+    CAPTURE(value);
+    matcher.AddProduced(0, 0, "k", value);
+    CHECK(classes() == std::pair(std::uint64_t{0}, ++unreadable));
+  }
+  // Without a key, and of another key.
+  matcher.AddProduced(0, 0, std::nullopt, R"({"b":{"c":1},"d":0.5})");
+  matcher.AddProduced(0, 0, "l", "{}");
+  CHECK(classes() == std::pair(std::uint64_t{0}, unreadable + 2));
+  // These can be read, and nothing calls for them.
+  matcher.AddProduced(0, 0, "k", R"({"a":"k","b":{"c":2},"d":1})");
+  matcher.AddProduced(0, 0, "k", R"({"a":"k","b":{"c":1e1},"d":null,"e":1})");
+  CHECK(classes() == std::pair(std::uint64_t{2}, unreadable + 2));
+  const Comparison c = matcher.Judge(0);
+  const auto& examples = c.examples[static_cast<unsigned>(Flaw::kUnreadable)];
+  CHECK(std::any_of(examples.begin(), examples.end(), [](const FlawExample& example) {
+    return example.got ==
+               R"({"a":"k","b":{"c":1.5},"d":0.5} (b.c is missing or no whole number))" ||
+           example.got == "[] (not a JSON object)";
+  }));
+}
+
+TEST_CASE("Contents: what cannot be read stands for what is missing where nothing better does") {
+  ContentMatcher matcher(
+      {.topics = {{"t", false, {}, {{{"v"}, ExprType::kText, false}}}}, .foreign = {}});
+  matcher.Expect(0, "k", Value('a'), true);
+  matcher.AddProduced(0, 0, "k", "{}");
+  Comparison c = matcher.Judge(0);
+  CHECK(c.flaw(Flaw::kWrong) == 1);
+  CHECK(c.flaw(Flaw::kUnreadable) == 0);
+  CHECK(c.examples[static_cast<unsigned>(Flaw::kWrong)][0].got == "{} (v is missing or no text)");
+  matcher.AddProduced(0, 0, "k", Value('b'));
+  c = matcher.Judge(0);
+  CHECK(c.flaw(Flaw::kWrong) == 1);
+  CHECK(c.flaw(Flaw::kUnexpected) == 0);
+  CHECK(c.flaw(Flaw::kUnreadable) == 1);
+  matcher.AddProduced(0, 0, "k", Value('a'));
+  c = matcher.Judge(0);
+  CHECK(c.flaw(Flaw::kUnexpected) == 1);
+  CHECK(c.flaw(Flaw::kUnreadable) == 1);
+}
+
 TEST_CASE("Keys that are not judged") {
-  ContentMatcher matcher({.topics = {{"t", true, {}}, {"u", true, {}}}, .foreign = {}});
+  ContentMatcher matcher({.topics = {{"t", true, {}, {}}, {"u", true, {}, {}}}, .foreign = {}});
   matcher.Expect(0, "a", Value('x'), true);
   matcher.Expect(0, "b", Value('x'), true);
   CHECK(matcher.Outstanding(0) == 2);
@@ -187,7 +254,7 @@ TEST_CASE("A matcher that forgets what agrees gives the same verdict") {
     const std::size_t unjudged = round % 5 == 0 ? random() % expected.size() : expected.size();
     std::string verdicts[2];
     for (const bool forget : {false, true}) {
-      ContentMatcher matcher({.topics = {{"t", true, {}}, {"u", false, {}}},
+      ContentMatcher matcher({.topics = {{"t", true, {}, {}}, {"u", false, {}, {}}},
                               .foreign = {},
                               .delivery = Delivery::kExactlyOnce,
                               .forget = forget});
@@ -225,7 +292,7 @@ TEST_CASE("A matcher that forgets what agrees gives the same verdict") {
 TEST_CASE("Contents: a pipeline that may repeat itself is forgiven repeats, and nothing else") {
   for (const Delivery delivery : {Delivery::kExactlyOnce, Delivery::kAtLeastOnce}) {
     ContentMatcher matcher(
-        {.topics = {{"t", true, {}}}, .foreign = {}, .delivery = delivery, .forget = false});
+        {.topics = {{"t", true, {}, {}}}, .foreign = {}, .delivery = delivery, .forget = false});
     for (const char c : {'a', 'b', 'c', 'd'}) matcher.Expect(0, "k", Value(c), true);
     for (const char c : {'a', 'b', 'a', 'b', 'c', 'b', 'c', 'd'}) {
       matcher.AddProduced(0, 0, "k", Value(c));

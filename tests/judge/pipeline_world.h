@@ -116,10 +116,14 @@ inline void Add(const std::vector<Produced>& produced, OutputMatcher* matcher, s
   }
 }
 
-// "expected/matched missing unexpected duplicate wrong", and " may n", " foreign n" where not 0.
+// "expected/matched missing unexpected duplicate wrong", and " unreadable n", " may n", " foreign
+// n" where not 0.
 inline std::string Counts(const Comparison& c) {
   std::string text = std::to_string(c.expected) + "/" + std::to_string(c.matched);
-  for (const std::uint64_t count : c.flaws) text += " " + std::to_string(count);
+  for (unsigned f = 0; f < kFlaws; ++f) {
+    if (static_cast<Flaw>(f) != Flaw::kUnreadable) text += " " + std::to_string(c.flaws[f]);
+  }
+  if (const auto count = c.flaw(Flaw::kUnreadable)) text += " unreadable " + std::to_string(count);
   if (c.may > 0) text += " may " + std::to_string(c.may);
   if (c.foreign > 0) text += " foreign " + std::to_string(c.foreign);
   return text;

@@ -86,16 +86,16 @@ TEST_CASE("Rerunner: no output written is as if all were empty, and is told") {
                                                   "server-alerts.ndjson"});
 }
 
-TEST_CASE("Rerunner: garbage is unexpected, whatever it is") {
+TEST_CASE("Rerunner: garbage is unreadable, whatever it is") {
   Rerunning rerunning;
   rerunning.options.verify.only = {"fraud-alerts"};
   const Attempt attempt = rerunning.MustTry(
       "printf 'no json\\n{\"a\":[1,\\n\\377\\376\\n{}\\n' "
       ">\"$PLAYLOAD_OUTPUTS_DIR\"/fraud-alerts.ndjson");
   CHECK(attempt.wrote_outputs);
-  CHECK(Shows(attempt.verification->verdict, {"fraud-alerts", Flaw::kUnexpected}));
+  CHECK(Shows(attempt.verification->verdict, {"fraud-alerts", Flaw::kUnreadable}));
   const FlawExample* const example =
-      ExampleOf(attempt.verification->verdict, {"fraud-alerts", Flaw::kUnexpected});
+      ExampleOf(attempt.verification->verdict, {"fraud-alerts", Flaw::kUnreadable});
   REQUIRE(example != nullptr);
   CHECK(FailuresIn(attempt).size() == 2);  // and the right ones are missing
 }

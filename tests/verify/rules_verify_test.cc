@@ -256,7 +256,11 @@ TEST_CASE("verify --rules: what is damaged is called by its name, with the key's
   lines.emplace_back(R"({"output":"travel-alerts","key":"player_999999999","value":{"a":1}})");
   lines.emplace_back("not JSON");
   lines.emplace_back(R"({"no":"key"})");
-  CHECK(counts(lines) == n + "/" + n + " 0 3 0 0");
+  CHECK(counts(lines) == n + "/" + n + " 0 0 0 0 unreadable 3");
+  lines = right;
+  lines.push_back(right[7]);
+  lines.back().replace(lines.back().find("\"shops\":"), 9, "\"shops\":7");
+  CHECK(counts(lines) == n + "/" + n + " 0 1 0 0");
   lines = right;
   lines.emplace_back(R"({"output":"travel-alerts","key":"player_x_7","value":{"a":1}})");
   CHECK(counts(lines) == n + "/" + n + " 0 0 0 0 foreign 1");
@@ -670,6 +674,15 @@ TEST_CASE("OutputTopicsOf: which topics are sequences, and where their keys stan
   CHECK(topics[0].name == "player-session-summaries");
   CHECK_FALSE(topics[0].sequence);
   CHECK(topics[0].key_path == Path{"player_id"});
+  using Field = ContentMatcher::Field;
+  CHECK(topics[0].fields == std::vector<Field>{{{"event_count"}, ExprType::kWhole, false},
+                                               {{"player_id"}, ExprType::kText, false}});
+  CHECK(topics[1].fields == std::vector<Field>{{{"total_amount"}, ExprType::kNumber, true},
+                                               {{"transaction_count"}, ExprType::kWhole, true}});
+  CHECK(topics[2].fields.size() == 8);
+  CHECK(topics[2].fields.back() == Field{{"server_data", "server_type"}, ExprType::kText, false});
+  CHECK(topics[3].fields == std::vector<Field>{{{"reason"}, ExprType::kText, false},
+                                               {{"user_id"}, ExprType::kText, false}});
   CHECK(topics[1].sequence);
   CHECK(topics[1].key_path.empty());
   CHECK_FALSE(topics[2].sequence);
@@ -688,6 +701,10 @@ TEST_CASE("OutputTopicsOf: which topics are sequences, and where their keys stan
   rules.rules[0].output_key = FieldExpr("parameters.currency");
   CHECK_FALSE(OutputTopicsOf(rules, false)[0].sequence);
   CHECK(OutputTopicsOf(rules, false)[0].key_path == Path{"currency"});
+  // Of two that write to a topic, what both have.
+  rules = Load("dataflow");
+  rules.rules[0].output = rules.rules.back().output;
+  CHECK(OutputTopicsOf(rules, false)[0].fields.empty());
 }
 
 }  // namespace

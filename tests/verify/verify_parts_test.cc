@@ -269,6 +269,7 @@ TEST_CASE("Verdict: JSON has every number, and reads back") {
   CHECK(number("/outputs/fraud-alerts/unexpected") == 5);
   CHECK(number("/outputs/fraud-alerts/duplicate") == 0);
   CHECK(number("/outputs/fraud-alerts/wrong") == 0);
+  CHECK(number("/outputs/fraud-alerts/unreadable") == 0);
   CHECK(number("/outputs/fraud-alerts/may") == 3);
   CHECK(number("/outputs/fraud-alerts/foreign") == 0);
   std::string_view key;
@@ -354,6 +355,25 @@ player-session-summaries  1,234,567  1,234,567  1,234,567        0           0  
 
 passed
 )");
+}
+
+TEST_CASE("Verdict: what cannot be read is told apart where there is some") {
+  Comparison garbage;
+  garbage.name = "server-alerts";
+  garbage.expected = garbage.matched = 20;
+  garbage.foreign = 1;
+  garbage.Add(Flaw::kUnreadable, 12, [] { return FlawExample{"", "", "x (not JSON)"}; });
+  CHECK_FALSE(garbage.passed());
+  CHECK(garbage.seen() == 33);
+  Verdict verdict;
+  verdict.outputs = {garbage};
+  const std::string text = VerdictText(verdict, nullptr);
+  CHECK(text.starts_with(
+      R"(               expected  seen  matched  missing  unexpected  duplicate  wrong  unreadable  foreign
+server-alerts        20    33       20        0           0          0      0          12        1
+)"));
+  CHECK(text.find("\nserver-alerts, unreadable: 12\n  (no JSON object") != std::string::npos);
+  CHECK(text.ends_with("\nFAILED: 12 differences\n"));
 }
 
 TEST_CASE("Verdict: what was promised stands in it, and decides about repeats") {

@@ -288,6 +288,36 @@ TEST_CASE("Verify: --only looks at one output, and needs no other file") {
   CHECK(result->verdict.passed());
 }
 
+TEST_CASE("Verify: server alerts from another time may be another run's, and a note says so") {
+  FileRun run;
+  std::vector<std::string>& alerts = run.outputs["server-alerts"];
+  REQUIRE(alerts.size() > 20);
+  const auto noted = [](const Verification& result, const std::string& text) {
+    const auto& notes = result.verdict.notes;
+    return std::any_of(notes.begin(), notes.end(), [&](const std::string& note) {
+      return note.find(text) != std::string::npos;
+    });
+  };
+  const std::string right = alerts[0];
+  const std::size_t load = right.find("\"cpu_load\":") + 11;
+  REQUIRE(load > 11);
+  // One too many of its own time.
+  alerts.push_back(right.substr(0, load) + "1" + right.substr(load));
+  Verification result = run.Judge();
+  CHECK(Of(result.verdict, "server-alerts").flaw(Flaw::kUnexpected) == 1);
+  CHECK_FALSE(noted(result, "outside of this run"));
+  for (std::size_t i = 0; i < 20; ++i) {
+    std::string other = alerts[i];
+    other.replace(other.find("2026-01-01T"), 11, i % 2 == 0 ? "2025-12-31T" : "2026-01-02T");
+    alerts.push_back(other);
+  }
+  result = run.Judge();
+  CHECK(Of(result.verdict, "server-alerts").flaw(Flaw::kUnexpected) == 21);
+  CHECK(noted(result,
+              "20 unexpected server-alerts have timestamps from outside of this run "
+              "(2026-01-01T00:00:00Z to 2026-01-01T00:00:09.999750Z)"));
+}
+
 TEST_CASE("Verify: the input files themselves") {
   FileRun run;
   VerifyOptions options = run.Options();
