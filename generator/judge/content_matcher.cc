@@ -5,6 +5,7 @@
 #include <xxhash.h>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <deque>
 #include <unordered_map>
@@ -12,6 +13,7 @@
 #include <utility>
 
 #include "generator/judge/sequences.h"
+#include "generator/judge/uncalled.h"
 #include "generator/rules/json_text.h"
 
 namespace playload {
@@ -22,6 +24,7 @@ using simdjson::dom::element;
 using simdjson::dom::element_type;
 
 constexpr std::size_t kMostTextBytes = std::size_t{256} << 20;
+constexpr std::size_t kMostProducedTextBytes = std::size_t{32} << 20;  // of them
 // Where what agrees is forgotten: of the latest contents, at least half of this.
 constexpr std::size_t kMostRecentBytes = std::size_t{32} << 20;
 // An alignment takes this many steps at most; longer sequences that differ are compared as
@@ -37,6 +40,7 @@ struct Item {
   bool unreadable = false;  // produced, and without one of its topic's fields
 
   [[nodiscard]] bool Same(const Item& other) const { return content == other.content; }
+  [[nodiscard]] std::optional<std::uint64_t> Content() const { return content; }
   // Of what was forgotten: no content's hash but by chance, and each another one.
   static Item StandIn(std::uint32_t number) { return {~std::uint64_t{number}}; }
 };
@@ -252,8 +256,17 @@ struct ContentMatcher::Impl {
     std::deque<std::string> keys;       // by number
     std::vector<std::int32_t> sources;  // of each key's produced records; kNoSource, kSeveral
     SequenceMatcher<Item> sequences;
-    std::unordered_set<std::uint64_t> not_judged;
+    bool closed = false;
     bool none_judged = false;
+    // Of what came since nothing is judged: how much, and of how many keys that were new then.
+    std::uint64_t not_compared = 0;
+    std::uint64_t uncalled_keys = 0;
+    // Keys that nothing is expected for, of after Close(): what is shown of the first records.
+    struct OfStrangers {
+      std::uint64_t records = 0;
+      SmallestKeys<std::string, std::vector<std::string>> first;
+    };
+    std::array<OfStrangers, kFlaws> strangers;
     std::uint64_t foreign = 0;
     Comparison odd;  // what is no JSON object, or says no key
 
@@ -264,8 +277,27 @@ struct ContentMatcher::Impl {
       sources.push_back(kNoSource);
       return numbers.emplace(keys.back(), keys.size() - 1).first->second;
     }
-    [[nodiscard]] bool Judges(std::uint64_t key) const {
-      return !none_judged && not_judged.count(key) == 0;
+    [[nodiscard]] bool Knows(std::string_view key) const { return numbers.count(key) > 0; }
+
+    template <typename Show>
+    void AddStranger(std::string_view key, Flaw flaw, Show show) {
+      OfStrangers& of_class = strangers[static_cast<unsigned>(flaw)];
+      ++of_class.records;
+      auto* const first = of_class.first.Of(std::string(key.substr(0, kMostShown)));
+      if (first != nullptr && first->size() < kExamples) first->push_back(show());
+    }
+
+    void AddStrangers(Comparison* c) const {
+      for (unsigned f = 0; f < kFlaws; ++f) {
+        std::uint64_t rest = strangers[f].records;
+        for (const auto& [key, texts] : strangers[f].first.values()) {
+          for (const std::string& text : texts) {
+            c->Add(static_cast<Flaw>(f), 1, [&, key = key] { return FlawExample{key, "", text}; });
+          }
+          rest -= texts.size();
+        }
+        c->Add(static_cast<Flaw>(f), rest, MoreThanAreKept);
+      }
     }
   };
 
@@ -281,24 +313,30 @@ struct ContentMatcher::Impl {
   Texts texts;
   Texts older;  // with `forget`: those before them
   std::size_t text_bytes = 0;
+  std::size_t produced_text_bytes = 0;  // of them, of contents that nobody expected when they came
 
-  // `why`: what makes it unreadable, or "".
-  std::uint64_t ContentOf(const element& value, std::string_view text, const std::string& why) {
+  std::uint64_t ContentOf(const element& value) {
     canonical.clear();
     AppendCanonical(value, &canonical);
-    const std::uint64_t content = XXH3_64bits(canonical.data(), canonical.size());
+    return XXH3_64bits(canonical.data(), canonical.size());
+  }
+
+  // `why`: what makes it unreadable, or "".
+  void KeepText(std::uint64_t content, std::string_view text, const std::string& why,
+                bool produced) {
     if (forget && text_bytes >= kMostRecentBytes / 2) {
       older = std::exchange(texts, {});
       text_bytes = 0;
+      produced_text_bytes = 0;
     }
-    if (text_bytes < kMostTextBytes) {
-      const auto [kept, is_new] = texts.try_emplace(content);
-      if (is_new) {
-        kept->second = Shown(text, why);
-        text_bytes += kept->second.size() + 64;
-      }
-    }
-    return content;
+    if (text_bytes >= kMostTextBytes) return;
+    if (produced && produced_text_bytes >= kMostProducedTextBytes) return;
+    const auto [kept, is_new] = texts.try_emplace(content);
+    if (!is_new) return;
+    kept->second = Shown(text, why);
+    const std::size_t bytes = kept->second.size() + 64;
+    text_bytes += bytes;
+    produced_text_bytes += produced ? bytes : 0;
   }
 
   [[nodiscard]] std::string TextOf(const Item& item) const {
@@ -328,7 +366,7 @@ struct ContentMatcher::Impl {
                 const Items& produced, Comparison* c) const {
     const auto certain = static_cast<std::uint64_t>(
         std::count_if(expected.begin(), expected.end(), [](const Item& i) { return !i.may; }));
-    if (!topic.Judges(key)) {
+    if (topic.none_judged) {
       c->may += produced.size();
       return;
     }
@@ -372,11 +410,12 @@ ContentMatcher::Identity ContentMatcher::Expect(std::size_t topic, std::string_v
   element json;
   // What is expected is our own.
   if (impl_->parser.parse(value.data(), value.size()).get(json) != simdjson::SUCCESS) return {};
-  const std::uint64_t content = impl_->ContentOf(json, value, "");
+  const std::uint64_t content = impl_->ContentOf(json);
+  impl_->KeepText(content, value, "", false);
   const Item item{content, !certain};
   if (impl_->recalls) {
     t.sequences.Recall(number, item);
-  } else if (t.Judges(number)) {
+  } else if (!t.none_judged) {
     t.sequences.AddExpected(number, item);
   }
   return {number, content};
@@ -393,12 +432,25 @@ void ContentMatcher::Recall(bool begin) { impl_->recalls = begin; }
 void ContentMatcher::DoNotJudge(std::size_t topic, std::string_view key) {
   Impl::OneTopic& t = impl_->topics[topic];
   const std::uint64_t number = t.Number(key);
-  if (!impl_->recalls && t.not_judged.insert(number).second) t.sequences.Part(number);
+  if (!impl_->recalls) t.sequences.DoNotJudge(number);
 }
 
 void ContentMatcher::DoNotJudge(std::size_t topic) { impl_->topics[topic].none_judged = true; }
 
-std::optional<ContentMatcher::Identity> ContentMatcher::AddProduced(
+void ContentMatcher::Close() {
+  for (Impl::OneTopic& topic : impl_->topics) {
+    topic.closed = true;
+    topic.sequences.Close();
+  }
+}
+
+bool ContentMatcher::Full() const {
+  return std::any_of(impl_->topics.begin(), impl_->topics.end(), [](const Impl::OneTopic& topic) {
+    return topic.sequences.Full() || (!topic.closed && topic.uncalled_keys >= kMostUncalled);
+  });
+}
+
+std::optional<ContentMatcher::Produced> ContentMatcher::AddProduced(
     std::size_t topic, std::int32_t source, std::optional<std::string_view> key,
     std::string_view value) {
   Impl::OneTopic& t = impl_->topics[topic];
@@ -429,16 +481,29 @@ std::optional<ContentMatcher::Identity> ContentMatcher::AddProduced(
     ++t.foreign;
     return std::nullopt;
   }
+  const bool known = t.Knows(*key);
+  if (t.none_judged) {
+    ++t.not_compared;
+    if (t.closed && !known) return Produced{*key, std::nullopt};
+    t.uncalled_keys += known ? 0 : 1;
+    return Produced{*key, Identity{t.Number(*key), impl_->ContentOf(json)}};
+  }
+  const std::string why = WhyUnreadable(json, t.topic.fields);
+  if (t.closed && !known) {
+    t.AddStranger(*key, why.empty() ? Flaw::kUnexpected : Flaw::kUnreadable,
+                  [&] { return Impl::Shown(value, why); });
+    return Produced{*key, std::nullopt};
+  }
   const std::uint64_t number = t.Number(*key);
   std::int32_t& of_key = t.sources[number];
   of_key = of_key == kNoSource || of_key == source ? source : kSeveral;
-  const std::string why = WhyUnreadable(json, t.topic.fields);
-  const std::uint64_t content = impl_->ContentOf(json, value, why);
+  const std::uint64_t content = impl_->ContentOf(json);
+  impl_->KeepText(content, value, why, true);
   t.sequences.AddProduced(number, {content, false, !why.empty()});
-  return Identity{number, content};
+  return Produced{*key, Identity{number, content}};
 }
 
-std::optional<ContentMatcher::Identity> ContentMatcher::AddLine(std::size_t topic,
+std::optional<ContentMatcher::Produced> ContentMatcher::AddLine(std::size_t topic,
                                                                 std::int32_t source,
                                                                 std::string_view line) {
   constexpr std::string_view kHead = R"({"output":)";
@@ -457,16 +522,11 @@ std::optional<ContentMatcher::Identity> ContentMatcher::AddLine(std::size_t topi
   return AddProduced(topic, source, key, impl_->line_value);
 }
 
-std::string_view ContentMatcher::KeyText(std::size_t topic, const Identity& identity) const {
-  return impl_->topics[topic].keys[identity.key];
-}
-
 std::uint64_t ContentMatcher::Outstanding(std::size_t topic) const {
   const Impl::OneTopic& t = impl_->topics[topic];
   if (t.none_judged) return 0;
   return t.sequences.Outstanding(
-      [&t](std::uint64_t key, const Items& expected, const Items& produced) {
-        if (!t.Judges(key)) return std::uint64_t{0};
+      [](std::uint64_t /*key*/, const Items& expected, const Items& produced) {
         std::unordered_map<std::uint64_t, std::uint64_t> came;
         for (const Item& item : produced) ++came[item.content];
         std::uint64_t missing = 0;
@@ -484,8 +544,8 @@ Comparison ContentMatcher::Judge(std::size_t topic) const {
   Comparison comparison = t.odd;
   comparison.foreign = t.foreign;
   t.sequences.Judge(
-      [&](std::uint64_t key, const Items& items, std::uint32_t forgotten) {
-        if (!t.Judges(key)) {
+      [&](std::uint64_t /*key*/, const Items& items, std::uint32_t forgotten) {
+        if (t.none_judged) {
           comparison.may += items.size() + forgotten;
           return;
         }
@@ -499,13 +559,24 @@ Comparison ContentMatcher::Judge(std::size_t topic) const {
       },
       [&](std::uint64_t key, const Items& expected, const Items& produced) {
         impl_->JudgeKey(t, key, expected, produced, &comparison);
+      },
+      [&](std::uint64_t came) { comparison.may += came; },
+      [&](Flaw flaw, std::uint64_t count, const SequenceMatcher<Item>::Examples& examples) {
+        AddCounted(
+            flaw, count, examples,
+            [&](std::uint64_t key, const Item& item) {
+              return FlawExample{t.keys[key], "", impl_->TextOf(item)};
+            },
+            &comparison);
       });
+  comparison.may += t.not_compared;
+  t.AddStrangers(&comparison);
   return comparison;
 }
 
 std::uint64_t ContentMatcher::not_judged() const {
   std::uint64_t keys = 0;
-  for (const Impl::OneTopic& topic : impl_->topics) keys += topic.not_judged.size();
+  for (const Impl::OneTopic& topic : impl_->topics) keys += topic.sequences.not_judged();
   return keys;
 }
 

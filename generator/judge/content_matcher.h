@@ -6,8 +6,11 @@
 // With `forget`, of keys whose sides agree only counts are kept; a verdict on keys whose sides
 // differ takes the expected side again: Recall().
 //
-// Memory: 16 to 32 bytes for each record (with `forget`: that is outstanding), 50 for each key and
-// its text; the contents themselves, so that examples can show them, up to 256 MiB (32 MiB).
+// Memory: 16 to 32 bytes for each expected record (with `forget`: that is outstanding), 50 for each
+// of their keys and its text; up to kMostUncalled records of each topic (uncalled.h) that nothing
+// calls for, where Full() is heeded; the contents themselves, so that examples can show them, up to
+// 256 MiB (32 MiB), of those that nobody expects up to 32 MiB. With `forget`, records that nothing
+// calls for are all kept, but for those of strangers after Close().
 // Threads: one thread at a time.
 
 #pragma once
@@ -77,16 +80,22 @@ class ContentMatcher {
   [[nodiscard]] bool NeedsRecall();
   void Recall(bool begin);
 
+  // The expected side has ended.
+  void Close();
+  // Whether more cannot be added before Close() within the memory above.
+  [[nodiscard]] bool Full() const;
+
+  struct Produced {
+    std::string_view key;              // until the next call
+    std::optional<Identity> identity;  // absent where nothing is expected for the key
+  };
   // The produced side. `source`: a number for what keeps the records' order (a partition, a file).
   // nullopt for what is no JSON object, names nobody or is foreign.
-  std::optional<Identity> AddProduced(std::size_t topic, std::int32_t source,
+  std::optional<Produced> AddProduced(std::size_t topic, std::int32_t source,
                                       std::optional<std::string_view> key, std::string_view value);
   // The same of a file's line: {"output":...,"key":...,"value":...} of this topic, or else a value
   // without a key.
-  std::optional<Identity> AddLine(std::size_t topic, std::int32_t source, std::string_view line);
-
-  // What an identity calls its key.
-  [[nodiscard]] std::string_view KeyText(std::size_t topic, const Identity& identity) const;
+  std::optional<Produced> AddLine(std::size_t topic, std::int32_t source, std::string_view line);
 
   // How many certain expected records nothing of the same content has come for.
   [[nodiscard]] std::uint64_t Outstanding(std::size_t topic) const;

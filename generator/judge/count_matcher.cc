@@ -20,6 +20,16 @@ std::string Expected(const CountInterval& bounds) {
 
 }  // namespace
 
+void CountMatcher::AddProduced(std::optional<std::uint64_t> key, std::string_view text) {
+  if (!closed_ || (key && (bounds_.Has(*key) || produced_.count(*key) > 0))) {
+    ++produced_[*key];
+    return;
+  }
+  ++of_strangers_;
+  constexpr std::size_t kMostShown = 1'000;
+  if (auto* const times = strangers_.Of(std::string(text.substr(0, kMostShown)))) ++*times;
+}
+
 bool CountMatcher::Outstanding() const {
   bool outstanding = false;
   bounds_.ForEach([&](std::uint64_t key, const CountInterval& bounds) {
@@ -58,6 +68,11 @@ void CountMatcher::Judge(Comparison* comparison) const {
     ++known;
     judge(produced->first, {}, produced->second);
   }
+  std::uint64_t others = of_strangers_;
+  for (const auto& [key, times] : strangers_.values()) {
+    others -= times;
+    differences.emplace(key, Difference{{}, times});
+  }
   for (const auto& [key, difference] : differences) {
     const auto& [bounds, produced] = difference;
     const auto example = [&, key = key, bounds = bounds, produced = produced] {
@@ -72,6 +87,8 @@ void CountMatcher::Judge(Comparison* comparison) const {
     comparison->may -= produced - bounds.most;
     comparison->Add(repeat ? Flaw::kDuplicate : Flaw::kUnexpected, produced - bounds.most, example);
   }
+  comparison->may -= others;
+  comparison->Add(Flaw::kUnexpected, others, MoreThanAreKept);
 }
 
 }  // namespace playload

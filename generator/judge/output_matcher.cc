@@ -2,9 +2,11 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <charconv>
 #include <cmath>
 #include <map>
+#include <optional>
 #include <string>
 #include <tuple>
 #include <utility>
@@ -12,6 +14,7 @@
 #include "generator/base/text.h"
 #include "generator/event/catalog.h"
 #include "generator/judge/sequences.h"
+#include "generator/judge/uncalled.h"
 #include "generator/oracle/number_map.h"
 
 namespace playload {
@@ -41,35 +44,86 @@ class OddTexts {
   std::vector<std::string> texts_;
 };
 
-// What came about each user that is not as documented: how much of it cannot even be read, and the
+// What came about a user that is not as documented: how much of it cannot even be read, and the
 // first one of either sort.
 class OddRecords {
  public:
-  struct OfUser {
-    std::uint32_t unreadable = 0;
-    std::uint32_t first_readable = 0;    // OddTexts reference
-    std::uint32_t first_unreadable = 0;  // OddTexts reference
-  };
-
-  void Add(const ProducedRecord& record, std::string_view value) {
-    OfUser& of = users_[record.number];
-    std::uint32_t& first = record.readable ? of.first_readable : of.first_unreadable;
-    if (first == 0) first = texts_.Keep(value, record.why);
-    of.unreadable += record.readable ? 0 : 1;
+  void Add(const ProducedRecord& record, std::string_view value, OddTexts* texts) {
+    std::uint32_t& first = record.readable ? first_readable_ : first_unreadable_;
+    if (first == 0) first = texts->Keep(value, record.why);
+    unreadable_ += record.readable ? 0 : 1;
   }
 
-  // REQUIRES: something was added for this user.
-  [[nodiscard]] const OfUser& Of(std::uint64_t user) const { return users_.at(user); }
+  [[nodiscard]] std::uint32_t unreadable() const { return unreadable_; }
   // The first one of a sort; of the other one where there is none.
-  [[nodiscard]] std::string Text(std::uint64_t user, bool unreadable) const {
-    const OfUser& of = Of(user);
-    const bool other = (unreadable ? of.first_unreadable : of.first_readable) == 0;
-    return texts_.Text(unreadable != other ? of.first_unreadable : of.first_readable);
+  [[nodiscard]] std::string Text(bool unreadable, const OddTexts& texts) const {
+    const bool other = (unreadable ? first_unreadable_ : first_readable_) == 0;
+    return texts.Text(unreadable != other ? first_unreadable_ : first_readable_);
   }
 
  private:
-  std::map<std::uint64_t, OfUser> users_;
-  OddTexts texts_;
+  std::uint32_t unreadable_ = 0;
+  std::uint32_t first_readable_ = 0;    // OddTexts reference
+  std::uint32_t first_unreadable_ = 0;  // OddTexts reference
+};
+
+// How many records came about strangers (uncalled.h), all of which are flaws, and of each of the
+// two classes of flaws what examples need of its first users.
+template <typename State>
+class Strangers {
+ public:
+  // What came about a user, of one class.
+  struct One {
+    State state;
+    OddRecords odd;
+    std::uint64_t records = 0;
+  };
+
+  // What is kept of this user; null where that is nothing.
+  One* Add(std::uint64_t user, bool readable) {
+    OfClass& of_class = classes_[readable ? 0 : 1];
+    ++of_class.records;
+    One* const one = of_class.first.Of(user);
+    if (one != nullptr) ++one->records;
+    return one;
+  }
+
+  // Adds the users that something is kept of to `users`, which are sorted then.
+  void AddUsers(std::vector<std::uint64_t>* users) const {
+    for (const OfClass& of_class : classes_) {
+      for (const auto& [user, one] : of_class.first.values()) users->push_back(user);
+    }
+    std::sort(users->begin(), users->end());
+    users->erase(std::unique(users->begin(), users->end()), users->end());
+  }
+  // Visits what is kept of this user; whether there was something.
+  template <typename Visit>
+  bool Visited(std::uint64_t user, Visit visit) const {
+    bool found = false;
+    for (const OfClass& of_class : classes_) {
+      const auto one = of_class.first.values().find(user);
+      if (one == of_class.first.values().end()) continue;
+      visit(one->second);
+      found = true;
+    }
+    return found;
+  }
+  // Adds the records of all others.
+  void AddRest(Comparison* out) const {
+    for (const Flaw flaw : {Flaw::kUnexpected, Flaw::kUnreadable}) {
+      const OfClass& of_class = classes_[flaw == Flaw::kUnexpected ? 0 : 1];
+      std::uint64_t rest = of_class.records;
+      for (const auto& [user, one] : of_class.first.values()) rest -= one.records;
+      out->Add(flaw, rest, MoreThanAreKept);
+    }
+  }
+
+ private:
+  struct OfClass {
+    SmallestKeys<std::uint64_t, One> first;
+    std::uint64_t records = 0;
+  };
+  std::array<OfClass, 2> classes_;  // unexpected, unreadable
 };
 
 // Odd records that stand for nothing expected. Those that can be read stand for it first.
@@ -101,15 +155,33 @@ class SummaryMatcher {
       Later({player, true});
     } else {
       ++rare_[player].may;
+      players_[player];  // is no stranger
     }
   }
+
+  // All that is expected was told.
+  void Close() {
+    CatchUp();
+    closed_ = true;
+  }
+  // As of SequenceMatcher.
+  [[nodiscard]] bool Full() const { return !closed_ && uncalled_ >= kMostUncalled; }
 
   void Add(std::uint64_t player) { Later({player, false}); }
 
   void AddOdd(const ProducedRecord& record, std::string_view value) {
+    if (closed_ && players_.Find(record.number) == nullptr) {
+      Stranger* const stranger = strangers_.Add(record.number, record.readable);
+      if (stranger != nullptr) {
+        ++stranger->state.came;
+        ++stranger->state.odd;
+        stranger->odd.Add(record, value, &texts_);
+      }
+      return;
+    }
     Add(record.number);
     ++rare_[record.number].odd;
-    odd_.Add(record, value);
+    odd_[record.number].Add(record, value, &texts_);
   }
 
   [[nodiscard]] std::uint64_t outstanding() {
@@ -128,8 +200,19 @@ class SummaryMatcher {
         differ.push_back(player);
       }
     });
-    std::sort(differ.begin(), differ.end());
-    for (const std::uint64_t player : differ) Judge(ids.Text(player), player, out);
+    strangers_.AddUsers(&differ);
+    for (const std::uint64_t player : differ) {
+      if (strangers_.Visited(player, [&](const Stranger& stranger) {
+            const StrangerState& s = stranger.state;
+            Judge(ids.Text(player), {.came = s.came}, {.odd = s.odd}, stranger.odd, out);
+          })) {
+        continue;
+      }
+      const auto odd = odd_.find(player);
+      Judge(ids.Text(player), *players_.Find(player), RareOf(player),
+            odd == odd_.end() ? OddRecords() : odd->second, out);
+    }
+    strangers_.AddRest(out);
   }
 
  private:
@@ -140,6 +223,10 @@ class SummaryMatcher {
   struct Rare {
     std::uint32_t may = 0, odd = 0;
   };
+  struct StrangerState {
+    std::uint32_t came = 0, odd = 0;
+  };
+  using Stranger = Strangers<StrangerState>::One;
   struct Told {
     std::uint64_t player;
     bool expected;
@@ -163,12 +250,18 @@ class SummaryMatcher {
   }
 
   void Apply(const Told& told) {
+    if (closed_ && !told.expected && players_.Find(told.player) == nullptr) {
+      if (Stranger* const stranger = strangers_.Add(told.player, true)) ++stranger->state.came;
+      return;
+    }
     State& s = players_[told.player];
     if (told.expected) {
+      if (s.expected == 0 && s.came > 0) --uncalled_;
       ++s.expected;
       if (s.expected > s.came) ++outstanding_;
     } else {
       if (s.expected > s.came) --outstanding_;
+      if (s.expected == 0 && s.came == 0) ++uncalled_;
       ++s.came;
     }
   }
@@ -178,9 +271,8 @@ class SummaryMatcher {
     return rare == nullptr ? Rare{} : *rare;
   }
 
-  void Judge(const std::string& key, std::uint64_t player, Comparison* out) const {
-    const State& s = *players_.Find(player);
-    const Rare rare = RareOf(player);
+  void Judge(const std::string& key, const State& s, const Rare& rare, const OddRecords& odds,
+             Comparison* out) const {
     const std::uint32_t right = s.came - rare.odd;
     const std::uint32_t matched = std::min(s.expected, right);
     const std::uint32_t wrong = std::min(s.expected - matched, rare.odd);
@@ -200,11 +292,10 @@ class SummaryMatcher {
     out->Add(s.expected + rare.may > 0 ? Flaw::kDuplicate : Flaw::kUnexpected, surplus,
              example(std::to_string(right) + " came"));
     if (rare.odd == 0) return;
-    const std::uint32_t unreadable = odd_.Of(player).unreadable;
     const auto odd = [&](bool of_unreadable) {
-      return [&, of_unreadable] { return example(odd_.Text(player, of_unreadable))(); };
+      return [&, of_unreadable] { return example(odds.Text(of_unreadable, texts_))(); };
     };
-    const OddSurplus odd_surplus = SurplusOf(rare.odd, unreadable, wrong);
+    const OddSurplus odd_surplus = SurplusOf(rare.odd, odds.unreadable(), wrong);
     out->Add(Flaw::kWrong, wrong, odd(false));
     out->Add(Flaw::kUnexpected, odd_surplus.unexpected, odd(false));
     out->Add(Flaw::kUnreadable, odd_surplus.unreadable, odd(true));
@@ -217,7 +308,11 @@ class SummaryMatcher {
   std::array<Told, kBehind> waiting_{};
   std::uint64_t told_ = 0;  // since all were applied
   std::uint64_t outstanding_ = 0;
-  OddRecords odd_;
+  std::uint64_t uncalled_ = 0;  // players that only came
+  bool closed_ = false;
+  Strangers<StrangerState> strangers_;
+  OddTexts texts_;
+  std::map<std::uint64_t, OddRecords> odd_;
 };
 
 // ---- purchase-aggregates
@@ -232,6 +327,11 @@ struct AggregateItem {
   [[nodiscard]] bool Same(const AggregateItem& o) const {
     return count == o.count && total == o.total && odd == 0 && o.odd == 0;
   }
+  [[nodiscard]] std::optional<std::uint64_t> Content() const {
+    if (odd != 0) return std::nullopt;
+    // 0 and -0 are the same.
+    return std::bit_cast<std::uint64_t>(total + 0.0) * 0x9E3779B97F4A7C15u + count;
+  }
   // No sum of amounts is that small.
   static AggregateItem StandIn(std::uint32_t i) { return {.total = -1e300, .count = i + 1}; }
 };
@@ -239,6 +339,7 @@ static_assert(sizeof(AggregateItem) == 16);
 
 class AggregateMatcher {
  public:
+  using Sequences = SequenceMatcher<AggregateItem>;
   using Items = std::vector<AggregateItem>;
 
   AggregateMatcher(bool user_order, bool forget) : user_order_(user_order), sequences_(forget) {}
@@ -255,8 +356,9 @@ class AggregateMatcher {
   }
 
   void Add(const ProducedRecord& record, std::string_view value) {
-    AggregateItem item =
-        Item(record.number, record.total_amount, record.transaction_count, &last_produced_);
+    // Of strangers nothing is kept.
+    NumberMap<Last>* const last = sequences_.Stranger(record.number) ? nullptr : &last_produced_;
+    AggregateItem item = Item(record.number, record.total_amount, record.transaction_count, last);
     if (record.form == ProducedRecord::Form::kOdd) {
       item.odd = texts_.Keep(value, record.why) & 0x3FFFFFFF;
       item.unreadable = record.readable ? 0 : 1;
@@ -264,40 +366,40 @@ class AggregateMatcher {
     sequences_.AddProduced(record.number, item);
   }
 
-  void DoNotJudge(std::uint64_t user) { sequences_.Part(user); }
+  void DoNotJudge(std::uint64_t user) { sequences_.DoNotJudge(user); }
+  void Close() { sequences_.Close(); }
+  [[nodiscard]] bool Full() const { return sequences_.Full(); }
 
-  template <typename Judged>
-  [[nodiscard]] std::uint64_t Outstanding(Judged judged) const {
+  [[nodiscard]] std::uint64_t Outstanding() const {
     return sequences_.Outstanding(
-        [&](std::uint64_t user, const Items& expected, const Items& produced) -> std::uint64_t {
-          if (!judged(user)) return 0;
+        [&](std::uint64_t /*user*/, const Items& expected, const Items& produced) {
           Comparison scratch;
           Differ("", expected, produced, &scratch);
           return scratch.flaw(Flaw::kMissing);
         });
   }
 
-  template <typename Judged>
-  void Judge(const IdForm& ids, Judged judged, Comparison* out) const {
+  void Judge(const IdForm& ids, Comparison* out) const {
     sequences_.Judge(
         [&](std::uint64_t user, const Items& items, std::uint32_t forgotten) {
           const std::size_t count = items.size() + forgotten;
-          if (!judged(user)) {
-            out->may += count;
-            return;
-          }
           out->expected += count;
           out->matched += count;
           if (!user_order_) JudgeLast(ids, user, out);
         },
         [&](std::uint64_t user, const Items& expected, const Items& produced) {
-          if (!judged(user)) {
-            out->may += produced.size();
-            return;
-          }
           out->expected += expected.size();
           const bool last = Differ(ids.Text(user), expected, produced, out);
           if (!user_order_ && last) JudgeLast(ids, user, out);
+        },
+        [&](std::uint64_t came) { out->may += came; },
+        [&](Flaw flaw, std::uint64_t count, const Sequences::Examples& examples) {
+          AddCounted(
+              flaw, count, examples,
+              [&](std::uint64_t user, const AggregateItem& item) {
+                return FlawExample{ids.Text(user), "", Text(item)};
+              },
+              out);
         });
   }
 
@@ -316,6 +418,7 @@ class AggregateMatcher {
       item.total = total;
       return item;
     }
+    if (last == nullptr) return item;
     Last& l = (*last)[user];
     if (count >= l.count) l = {total, count};
     return item;
@@ -402,12 +505,13 @@ class AggregateMatcher {
       if (wrong[i] != nullptr) out->Add(Flaw::kWrong, 1, example(&expected[i], wrong[i]));
       if (state[i] == kOpen) out->Add(Flaw::kMissing, 1, example(&expected[i], nullptr));
     }
-    // Beyond what is expected: the first of its kind is unexpected, an exact repeat a duplicate.
+    // Beyond what is expected: the first of its kind is unexpected, an exact repeat a duplicate. Of
+    // a user without purchases there is nothing to repeat.
     std::sort(surplus.begin(), surplus.end(), [](const AggregateItem* a, const AggregateItem* b) {
       return std::tuple(a->count, a->total, +a->odd) < std::tuple(b->count, b->total, +b->odd);
     });
     for (std::size_t i = 0; i < surplus.size(); ++i) {
-      const bool repeat = i > 0 && surplus[i]->Same(*surplus[i - 1]);
+      const bool repeat = !expected.empty() && i > 0 && surplus[i]->Same(*surplus[i - 1]);
       const Flaw flaw = surplus[i]->unreadable != 0 ? Flaw::kUnreadable
                         : repeat                    ? Flaw::kDuplicate
                                                     : Flaw::kUnexpected;
@@ -417,7 +521,7 @@ class AggregateMatcher {
   }
 
   const bool user_order_;
-  SequenceMatcher<AggregateItem> sequences_;
+  Sequences sequences_;
   NumberMap<Last> last_expected_;  // without user_order only
   NumberMap<Last> last_produced_;
   OddTexts texts_;
@@ -439,6 +543,9 @@ struct AlertItem {
   [[nodiscard]] bool Same(const AlertItem& o) const {
     return content == o.content && odd == 0 && o.odd == 0;
   }
+  [[nodiscard]] std::optional<std::uint64_t> Content() const {
+    return odd == 0 ? std::optional(content) : std::nullopt;
+  }
   // Contents are hashes: one more value among 2^64.
   static AlertItem StandIn(std::uint32_t /*i*/) { return {.content = 1}; }
 };
@@ -446,6 +553,7 @@ static_assert(sizeof(AlertItem) == 32);
 
 class ServerAlertMatcher {
  public:
+  using Sequences = SequenceMatcher<AlertItem>;
   using Items = std::vector<AlertItem>;
 
   ServerAlertMatcher(bool timestamps, bool forget) : timestamps_(timestamps), sequences_(forget) {}
@@ -488,21 +596,35 @@ class ServerAlertMatcher {
         [&](std::uint64_t server, const Items& expected, const Items& produced) {
           for (const AlertItem& item : expected) out->expected += item.may ? 0 : 1;
           Differ(ids.Text(server), expected, produced, out);
+        },
+        [](std::uint64_t /*came*/) {},
+        [&](Flaw flaw, std::uint64_t count, const Sequences::Examples& examples) {
+          AddCounted(
+              flaw, count, examples,
+              [&](std::uint64_t server, const AlertItem& item) {
+                return FlawExample{ids.Text(server), "", Text(item)};
+              },
+              out);
         });
   }
 
-  [[nodiscard]] std::uint64_t UnexpectedOutside(std::int64_t begin_ns, std::int64_t end_ns) const {
-    std::uint64_t count = 0;
+  void Close() { sequences_.Close(); }
+  [[nodiscard]] bool Full() const { return sequences_.Full(); }
+
+  [[nodiscard]] bool UnexpectedOutside(std::int64_t begin_ns, std::int64_t end_ns) const {
+    bool found = false;
     sequences_.Judge(
         [](std::uint64_t /*server*/, const Items& /*items*/, std::uint32_t /*forgotten*/) {},
         [&](std::uint64_t /*server*/, const Items& expected, const Items& produced) {
           Comparison scratch;
           for (const AlertItem* item : Differ("", expected, produced, &scratch)) {
             const bool outside = item->time_ns < begin_ns || item->time_ns > end_ns;
-            if (!item->unreadable && item->time_ns >= 0 && outside) ++count;
+            found = found || (!item->unreadable && item->time_ns >= 0 && outside);
           }
-        });
-    return count;
+        },
+        [](std::uint64_t /*came*/) {},
+        [](Flaw /*flaw*/, std::uint64_t /*count*/, const Sequences::Examples& /*examples*/) {});
+    return found;
   }
 
  private:
@@ -638,7 +760,7 @@ class ServerAlertMatcher {
   static constexpr std::size_t kMostPlaces = 1'000;
 
   const bool timestamps_;
-  SequenceMatcher<AlertItem> sequences_;
+  Sequences sequences_;
   std::vector<std::pair<std::string, std::string>> places_;
   OddTexts texts_;
 };
@@ -653,6 +775,7 @@ class FraudMatcher {
   void Expect(const PurchaseFacts& facts, FraudAlert alert) {
     State& s = users_[facts.user];
     const std::uint64_t before = Missing(s);
+    if (s.count == 0 && Came(s) > 0) --uncalled_;
     s.count += 1;
     s.currencies |= std::uint32_t{1} << facts.currency;
     if (user_order_) {
@@ -669,27 +792,28 @@ class FraudMatcher {
     s.not_judged = true;
   }
 
+  // All that is expected was told.
+  void Close() { closed_ = true; }
+  // As of SequenceMatcher.
+  [[nodiscard]] bool Full() const { return !closed_ && uncalled_ >= kMostUncalled; }
+
   void Add(const ProducedRecord& record, std::int32_t source, std::string_view value) {
+    const bool is_odd = record.form == ProducedRecord::Form::kOdd;
+    if (closed_ && users_.Find(record.number) == nullptr) {
+      Stranger* const stranger = strangers_.Add(record.number, record.readable);
+      if (stranger == nullptr) return;
+      Add(record, source, &stranger->state);
+      if (is_odd) stranger->odd.Add(record, value, &texts_);
+      return;
+    }
     State& s = users_[record.number];
     const std::uint64_t before = Missing(s);
-    if (s.came_multi + s.came_frequent + s.odd == 0) s.source = source;
-    if (s.source != source) s.sources = true;
-    if (record.form == ProducedRecord::Form::kOdd) {
-      ++s.odd;
-      odd_.Add(record, value);
-    } else if (record.reason == FraudAlert::kMulti) {
-      ++s.came_multi;
-      if (s.came_frequent > 0) ++s.late_multi;
-    } else {
-      ++s.came_frequent;
-    }
+    if (s.count == 0 && Came(s) == 0) ++uncalled_;
+    Add(record, source, &s);
+    if (is_odd) odd_[record.number].Add(record, value, &texts_);
     outstanding_ += Missing(s) - before;
   }
 
-  [[nodiscard]] bool judged(std::uint64_t user) const {
-    const State* s = users_.Find(user);
-    return s == nullptr || !s->not_judged;
-  }
   [[nodiscard]] std::uint64_t not_judged() const {
     std::uint64_t count = 0;
     users_.ForEach([&](std::uint64_t, const State& s) { count += s.not_judged ? 1 : 0; });
@@ -710,7 +834,7 @@ class FraudMatcher {
     std::vector<std::uint64_t> differ;
     users_.ForEach([&](std::uint64_t user, const State& s) {
       if (s.not_judged) {
-        out->may += std::uint64_t{s.came_multi} + s.came_frequent + s.odd;
+        out->may += Came(s);
         return;
       }
       if (user_order_ && s.came_multi == s.multi && s.came_frequent == Frequent(s) && s.odd == 0 &&
@@ -721,8 +845,18 @@ class FraudMatcher {
         differ.push_back(user);
       }
     });
-    std::sort(differ.begin(), differ.end());
-    for (const std::uint64_t user : differ) Judge(ids.Text(user), user, habits, out);
+    strangers_.AddUsers(&differ);
+    for (const std::uint64_t user : differ) {
+      if (strangers_.Visited(user, [&](const Stranger& stranger) {
+            Judge(ids.Text(user), user, stranger.state, stranger.odd, habits, out);
+          })) {
+        continue;
+      }
+      const auto odd = odd_.find(user);
+      Judge(ids.Text(user), user, *users_.Find(user),
+            odd == odd_.end() ? OddRecords() : odd->second, habits, out);
+    }
+    strangers_.AddRest(out);
   }
 
  private:
@@ -747,6 +881,25 @@ class FraudMatcher {
     bool stray_multi = false;  // alerts about currencies for users of one currency
   };
 
+  using Stranger = Strangers<State>::One;
+
+  static std::uint64_t Came(const State& s) {
+    return std::uint64_t{s.came_multi} + s.came_frequent + s.odd;
+  }
+
+  static void Add(const ProducedRecord& record, std::int32_t source, State* s) {
+    if (Came(*s) == 0) s->source = source;
+    if (s->source != source) s->sources = true;
+    if (record.form == ProducedRecord::Form::kOdd) {
+      ++s->odd;
+    } else if (record.reason == FraudAlert::kMulti) {
+      ++s->came_multi;
+      if (s->came_frequent > 0) ++s->late_multi;
+    } else {
+      ++s->came_frequent;
+    }
+  }
+
   static std::uint32_t Frequent(const State& s) {
     return s.count > kMostTransactions ? s.count - kMostTransactions : 0;
   }
@@ -764,7 +917,7 @@ class FraudMatcher {
                                    (frequent == 0 ? s.came_frequent : 0);
       return expected - matched > others ? expected - matched - others : 0;
     }
-    const std::uint64_t came = std::uint64_t{s.came_multi} + s.came_frequent + s.odd;
+    const std::uint64_t came = Came(s);
     return expected > came ? expected - came : 0;
   }
 
@@ -820,14 +973,13 @@ class FraudMatcher {
     return {before_frequent > most ? before_frequent - most : 0, before_frequent - 1};
   }
 
-  void Judge(const std::string& key, std::uint64_t user, const Habits& habits,
-             Comparison* out) const {
-    const State& s = *users_.Find(user);
+  void Judge(const std::string& key, std::uint64_t user, const State& s, const OddRecords& odds,
+             const Habits& habits, Comparison* out) const {
     const std::pair<std::uint32_t, std::uint32_t> bounds = MultiBounds(user, s);
     const std::uint32_t multi = bounds.first;
     const std::uint32_t most_multi = bounds.second;
     const std::uint32_t frequent = Frequent(s);
-    const std::uint32_t unreadable = s.odd == 0 ? 0 : odd_.Of(user).unreadable;
+    const std::uint32_t unreadable = odds.unreadable();
     const auto text = [](std::uint64_t multis, std::uint64_t frequents) {
       std::string list;
       if (multis > 0) list = Times(multis, kReasonMulti);
@@ -844,7 +996,7 @@ class FraudMatcher {
       for (const bool of_unreadable : {false, true}) {
         const std::uint32_t times = of_unreadable ? unreadable : s.odd - unreadable;
         if (times == 0) continue;
-        got += (got.empty() ? "" : ", and ") + Times(times, odd_.Text(user, of_unreadable));
+        got += (got.empty() ? "" : ", and ") + Times(times, odds.Text(of_unreadable, texts_));
       }
       if (s.late_multi > 0) got += " (not in this order)";
       return FlawExample{key, text(multi, frequent), got};
@@ -901,7 +1053,11 @@ class FraudMatcher {
   NumberMap<State> users_;
   NumberMap<Count> by_currency_;   // without user_order only; key: user * 32 + currency
   std::uint64_t outstanding_ = 0;  // with user_order only
-  OddRecords odd_;
+  std::uint64_t uncalled_ = 0;     // users that alerts came for, and no purchase
+  bool closed_ = false;
+  Strangers<State> strangers_;
+  OddTexts texts_;
+  std::map<std::uint64_t, OddRecords> odd_;
 };
 
 }  // namespace
@@ -1049,8 +1205,7 @@ std::uint64_t OutputMatcher::Outstanding(OutputKind output) const {
     case OutputKind::kSummaries:
       return impl_->summaries.outstanding();
     case OutputKind::kAggregates:
-      return impl_->aggregates.Outstanding(
-          [this](std::uint64_t user) { return impl_->fraud.judged(user); });
+      return impl_->aggregates.Outstanding();
     case OutputKind::kServerAlerts:
       return impl_->alerts.Outstanding();
     case OutputKind::kFraudAlerts:
@@ -1067,8 +1222,7 @@ Comparison OutputMatcher::Judge(OutputKind output) const {
       impl_->summaries.Judge(ids, &result);
       break;
     case OutputKind::kAggregates:
-      impl_->aggregates.Judge(
-          ids, [this](std::uint64_t user) { return impl_->fraud.judged(user); }, &result);
+      impl_->aggregates.Judge(ids, &result);
       break;
     case OutputKind::kServerAlerts:
       impl_->alerts.Judge(ids, &result);
@@ -1082,7 +1236,19 @@ Comparison OutputMatcher::Judge(OutputKind output) const {
 
 std::uint64_t OutputMatcher::not_judged() const { return impl_->fraud.not_judged(); }
 
-std::uint64_t OutputMatcher::AlertsOutside(std::int64_t begin_ns, std::int64_t end_ns) const {
+void OutputMatcher::Close() {
+  impl_->summaries.Close();
+  impl_->aggregates.Close();
+  impl_->alerts.Close();
+  impl_->fraud.Close();
+}
+
+bool OutputMatcher::Full() const {
+  return impl_->summaries.Full() || impl_->aggregates.Full() || impl_->alerts.Full() ||
+         impl_->fraud.Full();
+}
+
+bool OutputMatcher::AlertsOutside(std::int64_t begin_ns, std::int64_t end_ns) const {
   return impl_->alerts.UnexpectedOutside(begin_ns, end_ns);
 }
 

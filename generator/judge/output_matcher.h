@@ -16,7 +16,10 @@
 //
 // Memory: 21 to 43 bytes a player, half as much again while their table grows; 200 bytes a user who
 // buys, 16 bytes (32 at most, for room to grow) for each purchase event and 32 (64) for each server
-// alert (with `forget`: of those that are outstanding); twice that for what does not match.
+// alert (with `forget`: of those that are outstanding); twice that for what does not match, and up
+// to kMostUncalled records of each output (uncalled.h) that nothing calls for, where Full() is
+// heeded. With `forget`, aggregates and server alerts that nothing calls for are all kept, but for
+// those of strangers after Close().
 // Threads: one thread at a time.
 
 #pragma once
@@ -74,6 +77,11 @@ class OutputMatcher {
   [[nodiscard]] bool NeedsRecall();
   void Recall(bool begin);
 
+  // The expected side has ended.
+  void Close();
+  // Whether more cannot be added before Close() within the memory above.
+  [[nodiscard]] bool Full() const;
+
   // The produced side. `source`: a number for what keeps the records' order (a partition, a file).
   void AddProduced(OutputKind output, std::int32_t source, std::optional<std::string_view> key,
                    std::string_view value);
@@ -87,8 +95,8 @@ class OutputMatcher {
   [[nodiscard]] Comparison Judge(OutputKind output) const;
   // Users that are not judged.
   [[nodiscard]] std::uint64_t not_judged() const;
-  // Server alerts that are unexpected and have an instant that is not from `begin_ns` to `end_ns`.
-  [[nodiscard]] std::uint64_t AlertsOutside(std::int64_t begin_ns, std::int64_t end_ns) const;
+  // Whether server alerts are unexpected whose instants are not from `begin_ns` to `end_ns`.
+  [[nodiscard]] bool AlertsOutside(std::int64_t begin_ns, std::int64_t end_ns) const;
 
  private:
   struct Impl;

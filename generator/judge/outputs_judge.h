@@ -67,6 +67,9 @@ class OutputsJudge {
   virtual Status TellLine(const StreamEvent& event, Arrival arrival) = 0;
   // There are no more.
   virtual void End() = 0;
+  // Whether what was produced should wait until End(), as much being kept as may be of what nothing
+  // has called for so far (uncalled.h).
+  [[nodiscard]] virtual bool Full() const = 0;
 
   // Whether there are differences that can only be named with what was forgotten.
   [[nodiscard]] virtual bool NeedsRecall() = 0;

@@ -63,7 +63,8 @@ class ReferenceJudge final : public OutputsJudge {
     last_ = event.position;
     return lines_.Tell(event, arrival, &matcher_);
   }
-  void End() override {}
+  void End() override { matcher_.Close(); }
+  [[nodiscard]] bool Full() const override { return matcher_.Full(); }
 
   [[nodiscard]] bool NeedsRecall() override { return matcher_.NeedsRecall(); }
   void Recall(bool begin) override {
@@ -128,11 +129,9 @@ class ReferenceJudge final : public OutputsJudge {
     const std::int64_t last_ns = start_ns_ + plan_->PlannedAt(last_);
     // Timestamps may be cut off at whole seconds.
     constexpr std::int64_t kCutOff = 1'000'000'000;
-    const std::uint64_t outside = matcher_.AlertsOutside(first_ns - kCutOff, last_ns + kCutOff);
-    if (outside == 0) return;
-    notes->push_back(FormatCount(outside) + " unexpected " + name +
-                     " have timestamps from outside of this run (" + FormatInstant(first_ns) +
-                     " to " + FormatInstant(last_ns) +
+    if (!matcher_.AlertsOutside(first_ns - kCutOff, last_ns + kCutOff)) return;
+    notes->push_back("unexpected " + name + " have timestamps from outside of this run (" +
+                     FormatInstant(first_ns) + " to " + FormatInstant(last_ns) +
                      "): they may be another run's. Servers have no prefix, so each run needs a "
                      "topic of its own for them, which --topic " +
                      name + "=OTHER names");

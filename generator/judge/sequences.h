@@ -7,9 +7,15 @@
 // side is then told once more, as Recall(); until that was done, the forgotten items are stood in
 // for, each of which is the same on both sides and like no other.
 //
-// Item: a trivially copyable value with `bool Same(const Item&) const`, a member `bool may`, set on
-// expected items that need not come, and `static Item StandIn(std::uint32_t i)` for the i-th one
-// from 0.
+// After Close() nothing more is expected, and what is produced takes no memory beyond that of what
+// is expected and of kMostUncalled items (uncalled.h): items of keys that nothing is expected for
+// are counted, and where so many are kept that nothing called for, more of them are, too. Where it
+// forgets, only the former holds.
+//
+// Item: a trivially copyable value with `bool Same(const Item&) const`, members `may`, set on
+// expected items that need not come, and `unreadable`, `std::optional<std::uint64_t> Content()
+// const`, which is equal for items that are the same and nullopt for those that are like no other,
+// and `static Item StandIn(std::uint32_t i)` for the i-th one from 0.
 // Memory: sizeof(Item), rounded up to a power of two of items per key, and about 50 bytes a key.
 // Threads: a value type.
 
@@ -19,9 +25,12 @@
 #include <array>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <utility>
 #include <vector>
 
+#include "generator/judge/uncalled.h"
+#include "generator/judge/verdict.h"
 #include "generator/oracle/number_map.h"
 
 namespace playload {
@@ -98,13 +107,18 @@ class SequenceMatcher {
  public:
   using Items = std::vector<Item>;
 
+  // Produced items that were counted and not kept: the first of them, with their keys.
+  using Examples = std::vector<std::pair<std::uint64_t, Item>>;
+
   explicit SequenceMatcher(bool forget = false) : forget_(forget) {}
 
   void AddExpected(std::uint64_t key, const Item& item) {
     Key& k = keys_[key];
     if (item.may) k.keeps = true;
+    if (Balance(k) > 0) --uncalled_;
     if (k.apart != 0) {
-      apart_[k.apart - 1].expected.push_back(item);
+      Apart& lists = apart_[k.apart - 1];
+      if (!lists.not_judged) lists.expected.push_back(item);
     } else if (k.produced_ahead && k.agreed < k.items.size) {
       Item& next = pool_.At(k.items, k.agreed);
       if (next.Same(item)) {
@@ -123,9 +137,17 @@ class SequenceMatcher {
   }
 
   void AddProduced(std::uint64_t key, const Item& item) {
+    if (closed_ && Drop(key, item)) return;
     Key& k = keys_[key];
+    if (Balance(k) >= 0) ++uncalled_;
     if (k.apart != 0) {
-      apart_[k.apart - 1].produced.push_back(item);
+      Apart& lists = apart_[k.apart - 1];
+      if (!lists.not_judged) {
+        lists.produced.push_back(item);
+      } else {
+        ++lists.came;
+        --uncalled_;
+      }
     } else if (!k.produced_ahead && k.agreed < k.items.size) {
       const Item& next = pool_.At(k.items, k.agreed);
       if (next.Same(item)) {
@@ -142,10 +164,28 @@ class SequenceMatcher {
     }
   }
 
-  // Gives the key its two lists now: `missing` below then decides alone what is outstanding for it.
-  void Part(std::uint64_t key) {
+  // From now on, and back to its beginning, only how many items came is known of this key.
+  void DoNotJudge(std::uint64_t key) {
     Key& k = keys_[key];
     if (k.apart == 0) Part(key, &k);
+    Apart& lists = apart_[k.apart - 1];
+    if (lists.not_judged) return;
+    if (const std::int64_t beyond = Balance(k); beyond > 0) {
+      uncalled_ -= static_cast<std::uint64_t>(beyond);
+    }
+    const std::uint64_t came = lists.produced.size() + lists.forgotten;
+    lists = {.key = key, .came = came, .not_judged = true};
+    ++not_judged_;
+  }
+  [[nodiscard]] std::uint64_t not_judged() const { return not_judged_; }
+
+  // Nothing more is expected.
+  void Close() { closed_ = true; }
+  // Whether as much is kept as may be of what nothing called for so far.
+  [[nodiscard]] bool Full() const { return !closed_ && uncalled_ >= kMostUncalled; }
+  // Whether nothing is expected for this key and never will be.
+  [[nodiscard]] bool Stranger(std::uint64_t key) const {
+    return closed_ && keys_.Find(key) == nullptr;
   }
 
   // Whether there are keys whose sides differ and whose first items are forgotten. More may still
@@ -155,7 +195,7 @@ class SequenceMatcher {
     for (const std::uint64_t key : keys_.SortedKeys([](const Key& k) {
            return k.forgotten > 0 && k.produced_ahead && k.agreed < k.items.size;
          })) {
-      Part(key);
+      Part(key, &keys_[key]);
     }
     return std::any_of(apart_.begin(), apart_.end(),
                        [](const Apart& a) { return a.recalled.size() < a.forgotten; });
@@ -178,6 +218,7 @@ class SequenceMatcher {
     Items produced;
     for (std::size_t i = 0; i < apart_.size() && count == 0; ++i) {
       const Apart& lists = apart_[i];
+      if (lists.not_judged) continue;
       if (lists.forgotten == 0) {
         count += missing(lists.key, lists.expected, lists.produced);
       } else {
@@ -189,16 +230,38 @@ class SequenceMatcher {
   }
 
   // Calls, by ascending key: agreed(key, items, forgotten) for keys whose sides say the same, all
-  // of which are certain among so many forgotten ones, and differ(key, expected, produced) for the
-  // others.
-  template <typename Agreed, typename Differ>
-  void Judge(Agreed agreed, Differ differ) const {
+  // of which are certain among so many forgotten ones, differ(key, expected, produced) for the
+  // others, and not_judged(came) for those that are not judged. Then counted(flaw, count, examples)
+  // for what is not kept.
+  template <typename Agreed, typename Differ, typename NotJudged, typename Counted>
+  void Judge(Agreed agreed, Differ differ, NotJudged not_judged, Counted counted) const {
     Items expected;
     Items produced;
-    for (const std::uint64_t key : keys_.SortedKeys([](const Key&) { return true; })) {
-      const Key& k = *keys_.Find(key);
+    std::vector<std::uint64_t> keys = keys_.SortedKeys([](const Key&) { return true; });
+    for (const OfStrangers& of_class : strangers_) {
+      for (const auto& [key, items] : of_class.first.values()) keys.push_back(key);
+    }
+    std::sort(keys.begin(), keys.end());
+    keys.erase(std::unique(keys.begin(), keys.end()), keys.end());
+    for (const std::uint64_t key : keys) {
+      const Key* const of_key = keys_.Find(key);
+      if (of_key == nullptr) {
+        produced.clear();
+        for (const OfStrangers& of_class : strangers_) {
+          const auto first = of_class.first.values().find(key);
+          if (first == of_class.first.values().end()) continue;
+          produced.insert(produced.end(), first->second.begin(), first->second.end());
+        }
+        differ(key, Items(), produced);
+        continue;
+      }
+      const Key& k = *of_key;
       if (k.apart != 0) {
         const Apart& lists = apart_[k.apart - 1];
+        if (lists.not_judged) {
+          not_judged(lists.came);
+          continue;
+        }
         if (lists.forgotten == 0) {
           differ(key, lists.expected, lists.produced);
         } else {
@@ -223,6 +286,17 @@ class SequenceMatcher {
         differ(key, expected, produced);
       }
     }
+    for (unsigned f = 0; f < kFlaws; ++f) {
+      const Dropped& dropped = dropped_[f];
+      if (dropped.count > 0) counted(static_cast<Flaw>(f), dropped.count, dropped.first);
+    }
+    for (const OfStrangers& of_class : strangers_) {
+      std::uint64_t rest = of_class.items;
+      for (const auto& [key, items] : of_class.first.values()) rest -= items.size();
+      if (rest == 0) continue;
+      const bool unreadable = &of_class == &strangers_[1];
+      counted(unreadable ? Flaw::kUnreadable : Flaw::kUnexpected, rest, Examples());
+    }
   }
 
  private:
@@ -235,15 +309,100 @@ class SequenceMatcher {
     bool keeps = false;  // forgets no more: some items need not come
   };
   static_assert(sizeof(Key) == 32);
+  // How many times more a content may come than it did, before it is a repeat.
+  struct Room {
+    std::uint64_t content;
+    std::int64_t left;
+    bool operator<(const Room& other) const { return content < other.content; }
+  };
   struct Apart {
-    std::uint64_t key;
-    Items expected;
-    Items produced;
-    std::uint32_t forgotten;  // before both
-    Items recalled;           // of them
+    std::uint64_t key = 0;
+    Items expected = {};
+    Items produced = {};
+    std::uint32_t forgotten = 0;   // before both
+    Items recalled = {};           // of them
+    std::vector<Room> rooms = {};  // by content, of all expected ones; made when it is needed
+    std::uint64_t came = 0;        // where it is not judged
+    bool not_judged = false;
+  };
+  struct Dropped {
+    std::uint64_t count = 0;
+    Examples first;
+  };
+  struct OfStrangers {
+    std::uint64_t items = 0;
+    SmallestKeys<std::uint64_t, Items> first;  // the first items of each
   };
   // So many agreed items are forgotten at once where others wait behind them.
   static constexpr std::uint32_t kForgetAtOnce = 16;
+
+  // How many more items were produced than expected.
+  [[nodiscard]] std::int64_t Balance(const Key& k) const {
+    if (k.apart != 0) {
+      const Apart& lists = apart_[k.apart - 1];
+      return static_cast<std::int64_t>(lists.produced.size()) -
+             static_cast<std::int64_t>(lists.expected.size());
+    }
+    const std::int64_t ahead = k.items.size - k.agreed;
+    return k.produced_ahead ? ahead : -ahead;
+  }
+
+  // REQUIRES: closed. Whether the item need not be kept; then it is counted.
+  bool Drop(std::uint64_t key, const Item& item) {
+    if (keys_.Find(key) == nullptr) {
+      OfStrangers& of_class = strangers_[item.unreadable ? 1 : 0];
+      ++of_class.items;
+      Items* const items = of_class.first.Of(key);
+      if (items != nullptr && items->size() < kExamples) items->push_back(item);
+      return true;
+    }
+    if (forget_ || uncalled_ < kMostUncalled) return false;
+    Key& k = keys_[key];
+    if (Balance(k) < 0) return false;  // no more of these than are expected
+    if (k.apart == 0) Part(key, &k);
+    Apart& lists = apart_[k.apart - 1];
+    if (lists.not_judged) return false;
+    if (lists.rooms.empty() && !lists.expected.empty()) MakeRooms(&lists);
+    const std::optional<std::uint64_t> content = item.Content();
+    Room* const room = content ? RoomOf(*content, &lists) : nullptr;
+    if (room != nullptr && room->left > 0) {
+      --room->left;
+      return false;
+    }
+    const Flaw flaw = room != nullptr   ? Flaw::kDuplicate
+                      : item.unreadable ? Flaw::kUnreadable
+                                        : Flaw::kUnexpected;
+    Dropped& dropped = dropped_[static_cast<unsigned>(flaw)];
+    ++dropped.count;
+    if (dropped.first.size() < kExamples) dropped.first.emplace_back(key, item);
+    return true;
+  }
+
+  static void MakeRooms(Apart* lists) {
+    for (const Item& item : lists->expected) {
+      if (const auto content = item.Content()) lists->rooms.push_back({*content, 1});
+    }
+    std::sort(lists->rooms.begin(), lists->rooms.end());
+    std::size_t n = 0;
+    for (const Room& room : lists->rooms) {
+      if (n > 0 && lists->rooms[n - 1].content == room.content) {
+        ++lists->rooms[n - 1].left;
+      } else {
+        lists->rooms[n++] = room;
+      }
+    }
+    lists->rooms.resize(n);
+    for (const Item& item : lists->produced) {
+      const std::optional<std::uint64_t> content = item.Content();
+      Room* const room = content ? RoomOf(*content, lists) : nullptr;
+      if (room != nullptr) --room->left;
+    }
+  }
+
+  static Room* RoomOf(std::uint64_t content, Apart* lists) {
+    const auto found = std::lower_bound(lists->rooms.begin(), lists->rooms.end(), Room{content, 0});
+    return found != lists->rooms.end() && found->content == content ? &*found : nullptr;
+  }
 
   void Forget(Key* k) {
     if (!forget_ || k->keeps) return;
@@ -275,8 +434,7 @@ class SequenceMatcher {
   }
 
   void Part(std::uint64_t key, Key* k) {
-    Apart lists{
-        .key = key, .expected = {}, .produced = {}, .forgotten = k->forgotten, .recalled = {}};
+    Apart lists{.key = key, .forgotten = k->forgotten};
     for (std::uint32_t i = 0; i < k->items.size; ++i) {
       const Item& item = pool_.At(k->items, i);
       if (i < k->agreed || !k->produced_ahead) lists.expected.push_back(item);
@@ -292,7 +450,12 @@ class SequenceMatcher {
   NumberMap<Key> keys_;
   ArrayPool<Item> pool_;
   std::vector<Apart> apart_;
-  std::uint64_t waiting_ = 0;  // certain expected items of keys not apart that nothing came for
+  std::uint64_t waiting_ = 0;   // certain expected items of keys not apart that nothing came for
+  std::uint64_t uncalled_ = 0;  // over all keys: produced ones beyond as many as are expected
+  std::uint64_t not_judged_ = 0;
+  bool closed_ = false;
+  std::array<OfStrangers, 2> strangers_;  // unexpected, unreadable
+  std::array<Dropped, kFlaws> dropped_;   // items of other keys
 };
 
 }  // namespace playload

@@ -78,6 +78,11 @@ std::uint64_t RecordSymbols::Of(std::string_view text) {
   return id ? *id : words_.Of(text);
 }
 
+std::optional<std::uint64_t> RecordSymbols::Find(std::string_view text) const {
+  const std::optional<std::uint64_t> id = OfIdText(text);
+  return id ? id : words_.Find(text);
+}
+
 void RecordSymbols::AppendText(std::uint64_t symbol, std::string* out) const {
   const std::uint64_t id = symbol >> kShift;
   if (id == 0) return words_.AppendText(symbol, out);

@@ -30,6 +30,8 @@ class RecordSymbols : public Symbols {
 
   std::uint64_t Of(std::string_view text) override;
   void AppendText(std::uint64_t symbol, std::string* out) const override;
+  // What Of() gives; nullopt where that would be a new symbol.
+  [[nodiscard]] std::optional<std::uint64_t> Find(std::string_view text) const;
 
   // The symbol of a text that is an id; nothing is remembered of any other.
   [[nodiscard]] std::optional<std::uint64_t> OfIdText(std::string_view text) const;

@@ -24,6 +24,11 @@ std::uint64_t InternedSymbols::Of(std::string_view text) {
   return numbers_.emplace(texts_.back(), texts_.size() - 1).first->second;
 }
 
+std::optional<std::uint64_t> InternedSymbols::Find(std::string_view text) const {
+  const auto found = numbers_.find(text);
+  return found == numbers_.end() ? std::nullopt : std::optional(found->second);
+}
+
 void InternedSymbols::AppendText(std::uint64_t symbol, std::string* out) const {
   *out += texts_[symbol];
 }

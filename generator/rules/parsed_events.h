@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <deque>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -20,6 +21,8 @@ class InternedSymbols : public Symbols {
  public:
   std::uint64_t Of(std::string_view text) override;
   void AppendText(std::uint64_t symbol, std::string* out) const override;
+  // What Of() gives; nullopt where that would be a new symbol.
+  [[nodiscard]] std::optional<std::uint64_t> Find(std::string_view text) const;
 
  private:
   std::deque<std::string> texts_;

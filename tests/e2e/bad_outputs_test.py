@@ -261,12 +261,41 @@ class MillionsTest(BadOutputsCase):
                 file.write(rows)
         copy = pathlib.Path(shutil.copytree(world.run_dir, self.scratch / "run"))
         options = ["--from", f"file:{folder}", "--only", "fraud-alerts"]
-        for rules, most_mib in (([], 64), (["--rules", world.rules], 800)):
-            outputs = self.measured(copy, *options, *rules, code=99, most_mib=most_mib)
+        for rules in ([], ["--rules", world.rules]):
+            outputs = self.measured(copy, *options, *rules, code=99, most_mib=64)
             classes = outputs["fraud-alerts"]
             seen = sum(classes[name] for name in ("matched", "unexpected", "duplicate", "wrong"))
             self.assertEqual(seen, 10_000_000)
             self.assertLessEqual(len(classes["examples"]), 40)
+
+    def test_ten_million_users_that_are_not_there(self):
+        folder = self.scratch / "outputs"
+        folder.mkdir()
+        file = folder / "fraud-alerts.ndjson.zst"
+        right = [value for _, value in world.expected["fraud-alerts"]]
+        with subprocess.Popen(
+            ["zstd", "-q", "-1", "-o", str(file)], stdin=subprocess.PIPE
+        ) as packed:
+            assert packed.stdin is not None
+            for begin in range(100_001, 10_100_001, 100_000):
+                packed.stdin.write(
+                    b"".join(
+                        b'{"user_id":"player_%d","reason":"Too frequent transactions"}\n' % i
+                        for i in range(begin, begin + 100_000)
+                    )
+                )
+                # What is expected stands among them.
+                some, right = right[:10], right[10:]
+                packed.stdin.write(b"".join(value + b"\n" for value in some))
+            packed.stdin.write(b"".join(value + b"\n" for value in right))
+            packed.stdin.close()
+        self.assertEqual(packed.returncode, 0)
+        copy = pathlib.Path(shutil.copytree(world.run_dir, self.scratch / "run"))
+        options = ["--from", f"file:{folder}", "--only", "fraud-alerts"]
+        for rules in ([], ["--rules", world.rules]):
+            outputs = self.measured(copy, *options, *rules, code=99, most_mib=64)
+            self.assert_classes(outputs["fraud-alerts"], unexpected=10_000_000)
+            self.assertEqual(len(outputs["fraud-alerts"]["examples"]), 10)
 
     def test_ten_million_that_must_be(self):
         run_dir = self.scratch / "run"
@@ -295,13 +324,14 @@ class MillionsTest(BadOutputsCase):
         self.write("fraud-alerts", rows)
         self.write_right("fraud-alerts")
         copy = pathlib.Path(shutil.copytree(world.run_dir, self.scratch / "run"))
-        classes = self.measured(
-            *[copy, "--from", f"kafka://{server.bootstrap}", "--only", "fraud-alerts"],
-            *harness.topic_options(self.name, ["fraud-alerts"]),
-            code=99,
-            most_mib=450,
-        )["fraud-alerts"]
-        self.assert_classes(classes, unexpected=1_000_000)
+        for rules in ([], ["--rules", world.rules]):
+            classes = self.measured(
+                *[copy, "--from", f"kafka://{server.bootstrap}", "--only", "fraud-alerts", *rules],
+                *harness.topic_options(self.name, ["fraud-alerts"]),
+                code=99,
+                most_mib=150,
+            )["fraud-alerts"]
+            self.assert_classes(classes, unexpected=1_000_000)
 
 
 # Runs a command and says how much memory it held at most, in KiB, and how many seconds of CPU it took.

@@ -555,6 +555,42 @@ TEST_CASE("Where the order of a key's events is not known, its outputs are count
   CHECK(lost.examples[0][0].expected.find("whatever the order of its events") != std::string::npos);
   CHECK(judged(none, 5, Delivery::kExactlyOnce).flaw(Flaw::kUnexpected) == 1);
   CHECK(judged(none, 5, Delivery::kAtLeastOnce).repeats == 1);
+
+  // Keys that no event has, before all was told and afterwards: the same.
+  for (const bool late : {false, true}) {
+    RulesJudgeOptions options;
+    options.rules = rules;
+    options.partitioned = {true, true, true};
+    const auto judge = MakeRulesJudge(std::move(options));
+    const auto strange = [&] {
+      for (int i = 0; i < 30; ++i) {
+        const std::string key = (i % 2 == 0 ? "player_9990" : "nobody ") + std::to_string(i % 15);
+        CollectedRecord record;
+        record.output = 0;
+        record.key = key;
+        record.value = outputs[0].value;
+        judge->AddProduced(record, -1);
+      }
+    };
+    if (!late) strange();
+    judge->Begin(replay);
+    std::array<Arrival, kRunLength> all{};
+    const auto tell = [&](const ReplayedRun& told) {
+      judge->Tell(told, all.data());
+      return true;
+    };
+    REQUIRE(replay.Walk(tell).ok());
+    judge->End();
+    if (late) strange();
+    const Comparison c = judge->Judge(0);
+    CHECK(c.flaw(Flaw::kUnexpected) == 30);
+    CHECK(c.may == 0);
+    CHECK(c.seen() == 30);
+    const auto& examples = c.examples[static_cast<unsigned>(Flaw::kUnexpected)];
+    REQUIRE(examples.size() == kExamples);
+    CHECK(examples[0].key == "nobody 0");
+    CHECK(examples[0].got == "1 output");
+  }
 }
 
 TEST_CASE("At the edge of lateness a key is not judged, and a note says so") {
