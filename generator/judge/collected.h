@@ -21,6 +21,7 @@ struct CollectedRecord {
   std::optional<std::string_view> key;
   std::string_view value;
   std::int64_t appended_ns = -1;  // UTC; when the broker wrote it, where its topic says so
+  bool settled = false;           // all events that may have caused it were told
   bool line = false;  // `value` is a line of an output's file, which may say output and key, too
 };
 

@@ -277,6 +277,9 @@ struct ContentMatcher::Impl {
       sources.push_back(kNoSource);
       return numbers.emplace(keys.back(), keys.size() - 1).first->second;
     }
+    [[nodiscard]] bool Full() const {
+      return sequences.Full() || (!closed && uncalled_keys >= kMostUncalled);
+    }
     [[nodiscard]] bool Knows(std::string_view key) const { return numbers.count(key) > 0; }
 
     template <typename Show>
@@ -305,6 +308,7 @@ struct ContentMatcher::Impl {
   Foreign foreign;
   bool forget = false;
   bool recalls = false;
+  bool settled = false;
   simdjson::dom::parser parser;
   simdjson::dom::parser line_parser;
   std::string canonical;                                         // reused
@@ -444,10 +448,11 @@ void ContentMatcher::Close() {
   }
 }
 
+void ContentMatcher::SetSettled(bool settled) { impl_->settled = settled; }
+
 bool ContentMatcher::Full() const {
-  return std::any_of(impl_->topics.begin(), impl_->topics.end(), [](const Impl::OneTopic& topic) {
-    return topic.sequences.Full() || (!topic.closed && topic.uncalled_keys >= kMostUncalled);
-  });
+  return std::any_of(impl_->topics.begin(), impl_->topics.end(),
+                     [](const Impl::OneTopic& topic) { return topic.Full(); });
 }
 
 std::optional<ContentMatcher::Produced> ContentMatcher::AddProduced(
@@ -482,14 +487,15 @@ std::optional<ContentMatcher::Produced> ContentMatcher::AddProduced(
     return std::nullopt;
   }
   const bool known = t.Knows(*key);
+  const bool counts = !known && (t.closed || (impl_->settled && t.Full()));
   if (t.none_judged) {
     ++t.not_compared;
-    if (t.closed && !known) return Produced{*key, std::nullopt};
+    if (counts) return Produced{*key, std::nullopt};
     t.uncalled_keys += known ? 0 : 1;
     return Produced{*key, Identity{t.Number(*key), impl_->ContentOf(json)}};
   }
   const std::string why = WhyUnreadable(json, t.topic.fields);
-  if (t.closed && !known) {
+  if (counts) {
     t.AddStranger(*key, why.empty() ? Flaw::kUnexpected : Flaw::kUnreadable,
                   [&] { return Impl::Shown(value, why); });
     return Produced{*key, std::nullopt};

@@ -8,10 +8,10 @@
 //
 // Memory: 16 to 32 bytes for each expected record (with `forget`: that is outstanding), 50 for each
 // of their keys and its text; up to kMostUncalled records of each topic (uncalled.h) that nothing
-// calls for, where Full() is heeded; the contents themselves, so that examples can show them, up to
-// 256 MiB (32 MiB), of those that nobody expects up to 32 MiB. With `forget`, records that nothing
-// calls for are all kept, but for those of strangers after Close().
-// Threads: one thread at a time.
+// calls for, where Full() is heeded, or what is added is settled and of strangers; the contents
+// themselves, so that examples can show them, up to 256 MiB (32 MiB), of those that nobody expects
+// up to 32 MiB. With `forget`, records about keys that something is expected for are all kept, even
+// if nothing calls for them. Threads: one thread at a time.
 
 #pragma once
 
@@ -82,6 +82,8 @@ class ContentMatcher {
 
   // The expected side has ended.
   void Close();
+  // As of OutputMatcher.
+  void SetSettled(bool settled);
   // Whether more cannot be added before Close() within the memory above.
   [[nodiscard]] bool Full() const;
 

@@ -20,8 +20,9 @@ std::string Expected(const CountInterval& bounds) {
 
 }  // namespace
 
-void CountMatcher::AddProduced(std::optional<std::uint64_t> key, std::string_view text) {
-  if (!closed_ || (key && (bounds_.Has(*key) || produced_.count(*key) > 0))) {
+void CountMatcher::AddProduced(std::optional<std::uint64_t> key, std::string_view text,
+                               bool stranger) {
+  if (key && (!stranger || bounds_.Has(*key) || produced_.count(*key) > 0)) {
     ++produced_[*key];
     return;
   }

@@ -2,7 +2,7 @@
 // where the order of a key's events is not known and so not what the outputs say (docs/rules.md,
 // "Where the order is not known").
 //
-// Memory: some 50 bytes for each key that comes before Close() or has an event. Threads: a value
+// Memory: some 50 bytes for each key that is no stranger. Threads: a value
 // type.
 
 #pragma once
@@ -28,11 +28,9 @@ class CountMatcher {
   CountMatcher(const OrderFreeCounts& bounds, TextOf text_of)
       : bounds_(bounds), text_of_(std::move(text_of)) {}
 
-  // An output of this key, by its symbol; nullopt: it has none, as no event and no output before
-  // Close() had this text.
-  void AddProduced(std::optional<std::uint64_t> key, std::string_view text);
-  // The rule has had all its events. Keys that it does not know are then counted and not kept.
-  void Close() { closed_ = true; }
+  // An output of this key, by its symbol; nullopt: it has none. A `stranger` that the rule does not
+  // know either is counted and not kept (uncalled.h).
+  void AddProduced(std::optional<std::uint64_t> key, std::string_view text, bool stranger);
 
   // Whether a key has fewer than it must have.
   [[nodiscard]] bool Outstanding() const;
@@ -43,8 +41,7 @@ class CountMatcher {
   const OrderFreeCounts& bounds_;
   const TextOf text_of_;
   std::unordered_map<std::uint64_t, std::uint64_t> produced_;
-  bool closed_ = false;
-  SmallestKeys<std::string, std::uint64_t> strangers_;  // of after Close(): how many of each
+  SmallestKeys<std::string, std::uint64_t> strangers_;  // how many of each
   std::uint64_t of_strangers_ = 0;
 };
 

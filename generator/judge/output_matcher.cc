@@ -152,7 +152,7 @@ class SummaryMatcher {
  public:
   void Expect(std::uint64_t player, bool certain) {
     if (certain) {
-      Later({player, true});
+      Later({player, true, false});
     } else {
       ++rare_[player].may;
       players_[player];  // is no stranger
@@ -165,12 +165,14 @@ class SummaryMatcher {
     closed_ = true;
   }
   // As of SequenceMatcher.
+  void SetSettled(bool settled) { settled_ = settled; }
+  // As of SequenceMatcher.
   [[nodiscard]] bool Full() const { return !closed_ && uncalled_ >= kMostUncalled; }
 
-  void Add(std::uint64_t player) { Later({player, false}); }
+  void Add(std::uint64_t player) { Later({player, false, settled_}); }
 
   void AddOdd(const ProducedRecord& record, std::string_view value) {
-    if (closed_ && players_.Find(record.number) == nullptr) {
+    if (CountsStrangers(settled_) && players_.Find(record.number) == nullptr) {
       Stranger* const stranger = strangers_.Add(record.number, record.readable);
       if (stranger != nullptr) {
         ++stranger->state.came;
@@ -230,7 +232,12 @@ class SummaryMatcher {
   struct Told {
     std::uint64_t player;
     bool expected;
+    bool settled;
   };
+
+  [[nodiscard]] bool CountsStrangers(bool settled) const {
+    return closed_ || (settled && uncalled_ >= kMostUncalled);
+  }
 
   // Players come in any order, so their states are in no cache when there are many of them. What is
   // told waits until kBehind others were told, while the memory comes: 9 ns instead of 55 for each
@@ -250,7 +257,7 @@ class SummaryMatcher {
   }
 
   void Apply(const Told& told) {
-    if (closed_ && !told.expected && players_.Find(told.player) == nullptr) {
+    if (!told.expected && CountsStrangers(told.settled) && players_.Find(told.player) == nullptr) {
       if (Stranger* const stranger = strangers_.Add(told.player, true)) ++stranger->state.came;
       return;
     }
@@ -310,6 +317,7 @@ class SummaryMatcher {
   std::uint64_t outstanding_ = 0;
   std::uint64_t uncalled_ = 0;  // players that only came
   bool closed_ = false;
+  bool settled_ = false;
   Strangers<StrangerState> strangers_;
   OddTexts texts_;
   std::map<std::uint64_t, OddRecords> odd_;
@@ -368,6 +376,7 @@ class AggregateMatcher {
 
   void DoNotJudge(std::uint64_t user) { sequences_.DoNotJudge(user); }
   void Close() { sequences_.Close(); }
+  void SetSettled(bool settled) { sequences_.SetSettled(settled); }
   [[nodiscard]] bool Full() const { return sequences_.Full(); }
 
   [[nodiscard]] std::uint64_t Outstanding() const {
@@ -609,6 +618,7 @@ class ServerAlertMatcher {
   }
 
   void Close() { sequences_.Close(); }
+  void SetSettled(bool settled) { sequences_.SetSettled(settled); }
   [[nodiscard]] bool Full() const { return sequences_.Full(); }
 
   [[nodiscard]] bool UnexpectedOutside(std::int64_t begin_ns, std::int64_t end_ns) const {
@@ -795,11 +805,14 @@ class FraudMatcher {
   // All that is expected was told.
   void Close() { closed_ = true; }
   // As of SequenceMatcher.
+  void SetSettled(bool settled) { settled_ = settled; }
+  // As of SequenceMatcher.
   [[nodiscard]] bool Full() const { return !closed_ && uncalled_ >= kMostUncalled; }
 
   void Add(const ProducedRecord& record, std::int32_t source, std::string_view value) {
     const bool is_odd = record.form == ProducedRecord::Form::kOdd;
-    if (closed_ && users_.Find(record.number) == nullptr) {
+    const bool counts = closed_ || (settled_ && uncalled_ >= kMostUncalled);
+    if (counts && users_.Find(record.number) == nullptr) {
       Stranger* const stranger = strangers_.Add(record.number, record.readable);
       if (stranger == nullptr) return;
       Add(record, source, &stranger->state);
@@ -1055,6 +1068,7 @@ class FraudMatcher {
   std::uint64_t outstanding_ = 0;  // with user_order only
   std::uint64_t uncalled_ = 0;     // users that alerts came for, and no purchase
   bool closed_ = false;
+  bool settled_ = false;
   Strangers<State> strangers_;
   OddTexts texts_;
   std::map<std::uint64_t, OddRecords> odd_;
@@ -1241,6 +1255,13 @@ void OutputMatcher::Close() {
   impl_->aggregates.Close();
   impl_->alerts.Close();
   impl_->fraud.Close();
+}
+
+void OutputMatcher::SetSettled(bool settled) {
+  impl_->summaries.SetSettled(settled);
+  impl_->aggregates.SetSettled(settled);
+  impl_->alerts.SetSettled(settled);
+  impl_->fraud.SetSettled(settled);
 }
 
 bool OutputMatcher::Full() const {

@@ -18,8 +18,8 @@
 // buys, 16 bytes (32 at most, for room to grow) for each purchase event and 32 (64) for each server
 // alert (with `forget`: of those that are outstanding); twice that for what does not match, and up
 // to kMostUncalled records of each output (uncalled.h) that nothing calls for, where Full() is
-// heeded. With `forget`, aggregates and server alerts that nothing calls for are all kept, but for
-// those of strangers after Close().
+// heeded, or what is added is settled and of strangers. With `forget`, aggregates and server alerts
+// about users and servers of the run that nothing calls for are all kept.
 // Threads: one thread at a time.
 
 #pragma once
@@ -79,6 +79,9 @@ class OutputMatcher {
 
   // The expected side has ended.
   void Close();
+  // Whether all events that may have caused what is added from now on were told, so that strangers
+  // need not be kept for what is told later (uncalled.h). At first: no.
+  void SetSettled(bool settled);
   // Whether more cannot be added before Close() within the memory above.
   [[nodiscard]] bool Full() const;
 

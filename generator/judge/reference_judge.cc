@@ -74,6 +74,7 @@ class ReferenceJudge final : public OutputsJudge {
 
   void AddProduced(const CollectedRecord& record, std::int64_t seen_ns) override {
     const OutputKind output = options_.outputs[*record.output];
+    matcher_.SetSettled(record.settled);
     if (record.line) return matcher_.AddLine(output, record.partition, record.value);
     matcher_.AddProduced(output, record.partition, record.key, record.value);
     if (meter_ == nullptr) return;

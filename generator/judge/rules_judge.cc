@@ -96,9 +96,7 @@ class RulesJudge final : public OutputsJudge {
   // Windows that are open may be answered or not.
   void End() override {
     Expect(evaluator_->Finish());
-    closed_ = true;
     matcher_->Close();
-    for (Counted& counted : counted_) counted.matcher->Close();
   }
   [[nodiscard]] bool Full() const override { return matcher_->Full(); }
 
@@ -110,14 +108,17 @@ class RulesJudge final : public OutputsJudge {
 
   void AddProduced(const CollectedRecord& record, std::int64_t seen_ns) override {
     const std::size_t output = *record.output;
+    matcher_->SetSettled(record.settled);
     const auto produced =
         record.line ? matcher_->AddLine(output, record.partition, record.value)
                     : matcher_->AddProduced(output, record.partition, record.key, record.value);
     if (!produced) return;
     for (Counted& counted : counted_) {
       if (counted.topic != output) continue;
+      const bool stranger = !produced->identity;
       counted.matcher->AddProduced(
-          closed_ ? symbols_.Find(produced->key) : symbols_.Of(produced->key), produced->key);
+          stranger ? symbols_.Find(produced->key) : symbols_.Of(produced->key), produced->key,
+          stranger);
     }
     if (meter_ == nullptr || record.line || !produced->identity) return;
     meter_->Seen({output, produced->identity->key, produced->identity->content}, seen_ns);
@@ -325,7 +326,6 @@ class RulesJudge final : public OutputsJudge {
   std::unique_ptr<ContentMatcher> matcher_;
   LatencyMeter* meter_ = nullptr;
   bool recalls_ = false;
-  bool closed_ = false;  // all events were told
   std::vector<std::string> notes_;
 };
 

@@ -10,7 +10,8 @@
 // After Close() nothing more is expected, and what is produced takes no memory beyond that of what
 // is expected and of kMostUncalled items (uncalled.h): items of keys that nothing is expected for
 // are counted, and where so many are kept that nothing called for, more of them are, too. Where it
-// forgets, only the former holds.
+// forgets, only the former holds; and it holds before Close(), too, for items that are settled,
+// once so many are kept.
 //
 // Item: a trivially copyable value with `bool Same(const Item&) const`, members `may`, set on
 // expected items that need not come, and `unreadable`, `std::optional<std::uint64_t> Content()
@@ -137,7 +138,7 @@ class SequenceMatcher {
   }
 
   void AddProduced(std::uint64_t key, const Item& item) {
-    if (closed_ && Drop(key, item)) return;
+    if (CountsStrangers() && Drop(key, item)) return;
     Key& k = keys_[key];
     if (Balance(k) >= 0) ++uncalled_;
     if (k.apart != 0) {
@@ -183,9 +184,12 @@ class SequenceMatcher {
   void Close() { closed_ = true; }
   // Whether as much is kept as may be of what nothing called for so far.
   [[nodiscard]] bool Full() const { return !closed_ && uncalled_ >= kMostUncalled; }
-  // Whether nothing is expected for this key and never will be.
+  // Whether all that may have caused what is added from now on was told.
+  void SetSettled(bool settled) { settled_ = settled; }
+  // Whether an item of this key is one of those that are counted and not kept, as nothing is
+  // expected for the key.
   [[nodiscard]] bool Stranger(std::uint64_t key) const {
-    return closed_ && keys_.Find(key) == nullptr;
+    return CountsStrangers() && keys_.Find(key) == nullptr;
   }
 
   // Whether there are keys whose sides differ and whose first items are forgotten. More may still
@@ -347,7 +351,11 @@ class SequenceMatcher {
     return k.produced_ahead ? ahead : -ahead;
   }
 
-  // REQUIRES: closed. Whether the item need not be kept; then it is counted.
+  [[nodiscard]] bool CountsStrangers() const {
+    return closed_ || (settled_ && uncalled_ >= kMostUncalled);
+  }
+
+  // REQUIRES: CountsStrangers(). Whether the item need not be kept; then it is counted.
   bool Drop(std::uint64_t key, const Item& item) {
     if (keys_.Find(key) == nullptr) {
       OfStrangers& of_class = strangers_[item.unreadable ? 1 : 0];
@@ -454,6 +462,7 @@ class SequenceMatcher {
   std::uint64_t uncalled_ = 0;  // over all keys: produced ones beyond as many as are expected
   std::uint64_t not_judged_ = 0;
   bool closed_ = false;
+  bool settled_ = false;
   std::array<OfStrangers, 2> strangers_;  // unexpected, unreadable
   std::array<Dropped, kFlaws> dropped_;   // items of other keys
 };

@@ -114,14 +114,14 @@ Status LiveReader::ReadSome(Chunk* chunk) {
   return status;
 }
 
-void LiveReader::HandOn(const Chunk& chunk, const Sink& sink) {
+void LiveReader::HandOn(const Chunk& chunk, bool settled, const Sink& sink) {
   const char* at = chunk.bytes.data();
   for (const Chunk::Entry& entry : chunk.entries) {
     const std::string_view key(at, entry.key_bytes);
     const std::string_view value(at + entry.key_bytes, entry.value_bytes);
     at += entry.key_bytes + entry.value_bytes;
     sink({entry.output, entry.partition, entry.has_key ? std::optional(key) : std::nullopt, value,
-          chunk.seen_ns});
+          chunk.seen_ns, settled});
   }
 }
 
@@ -141,7 +141,7 @@ Status LiveReader::Take(Position told, const Sink& sink) {
     status = status_;
   }
   room_.notify_all();
-  for (const Chunk& chunk : taken) HandOn(chunk, sink);
+  for (const Chunk& chunk : taken) HandOn(chunk, chunk.caused_before <= told, sink);
   const std::lock_guard lock(mutex_);
   for (Chunk& chunk : taken) {
     if (unused_.size() < 16) unused_.push_back(std::move(chunk));
@@ -176,6 +176,7 @@ Status LiveFollower::Compare(Position told) {
     read.partition = record.partition;
     read.key = record.key;
     read.value = record.value;
+    read.settled = record.settled;
     options_.outputs->AddProduced(read, record.seen_ns);
   });
 }

@@ -95,6 +95,7 @@ class LiveReader {
     std::optional<std::string_view> key;
     std::string_view value;
     std::int64_t seen_ns;
+    bool settled;  // all events that may have caused it were told
   };
   using Sink = std::function<void(const Record&)>;
 
@@ -133,7 +134,7 @@ class LiveReader {
 
   void Read();
   Status ReadSome(Chunk* chunk);
-  static void HandOn(const Chunk& chunk, const Sink& sink);
+  static void HandOn(const Chunk& chunk, bool settled, const Sink& sink);
 
   Collector& collector_;
   const DeliveryWatch& watch_;

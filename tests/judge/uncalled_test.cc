@@ -237,6 +237,46 @@ TEST_CASE("Contents: more that nothing calls for than is kept") {
   }
 }
 
+// Of a live verification, where what is added may be settled long before the end.
+TEST_CASE("Settled strangers are counted once so many are kept, before the end") {
+  for (const bool settled : {false, true}) {
+    CAPTURE(settled);
+    OutputMatcher matcher({});
+    ContentMatcher contents = OneTopic(true);
+    matcher.SetSettled(settled);
+    contents.SetSettled(settled);
+    const auto add = [&](std::uint64_t n) {
+      const std::string id = "player_" + std::to_string(n);
+      matcher.AddProduced(kSummaries, 0, id, R"({"player_id":")" + id + R"(","event_count":1})");
+      matcher.AddProduced(kAggregates, 0, id, Aggregate(4.99, 1));
+      matcher.AddProduced(kFraudAlerts, 0, id, Alert(id, kReasonFrequent));
+      contents.AddProduced(0, 0, id, Value(7));
+    };
+    for (std::uint64_t n = 0; n < kMostUncalled + 100; ++n) add(n);
+    // Of the run after all, and told too late.
+    World world;
+    world.Player(kMostUncalled + 50);
+    world.Purchase(kMostUncalled + 50, "USD");
+    world.Expect(&matcher);
+    contents.Expect(0, "player_" + std::to_string(kMostUncalled + 50), Value(7), true);
+    const std::uint64_t matched = settled ? 0 : 1;
+    CHECK(matcher.Judge(kSummaries).matched == matched);
+    CHECK(matcher.Judge(kAggregates).matched == matched);
+    CHECK(contents.Judge(0).matched == matched);
+    for (const Comparison& c :
+         {matcher.Judge(kSummaries), matcher.Judge(kAggregates), contents.Judge(0)}) {
+      CHECK(c.flaw(Flaw::kUnexpected) == kMostUncalled + 100 - matched);
+      CHECK(c.flaw(Flaw::kMissing) == 1 - matched);
+    }
+    CHECK(matcher.Judge(kFraudAlerts).flaw(Flaw::kUnexpected) == kMostUncalled + 100);
+    // What the run has is known from then on.
+    add(kMostUncalled + 50);
+    CHECK(matcher.Judge(kSummaries).matched == 1);
+    CHECK(matcher.Judge(kAggregates).matched == 1);
+    CHECK(contents.Judge(0).matched == 1);
+  }
+}
+
 #if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
 std::int64_t ResidentBytes() {
   std::ifstream file("/proc/self/statm");
@@ -255,6 +295,10 @@ TEST_CASE("However much nothing calls for, it takes no memory") {
   ContentMatcher contents = OneTopic(true);
   contents.Expect(0, "k", Value(1), true);
   contents.Close();
+  OutputMatcher::Options options;
+  options.forget = true;
+  OutputMatcher live(options);
+  live.SetSettled(true);
   const auto add = [&](std::uint64_t from, std::uint64_t to) {
     for (std::uint64_t n = from; n < to; ++n) {
       const std::string id = "player_" + std::to_string(10'000'000 - n);
@@ -263,18 +307,22 @@ TEST_CASE("However much nothing calls for, it takes no memory") {
       matcher.AddProduced(kAggregates, 0, "player_7", Aggregate(static_cast<double>(n), 1));
       matcher.AddProduced(kFraudAlerts, 0, id, Alert(id, kReasonFrequent));
       matcher.AddProduced(kFraudAlerts, 0, id, "{}");
+      live.AddProduced(kSummaries, 0, id, R"({"player_id":")" + id + R"(","event_count":1})");
+      live.AddProduced(kAggregates, 0, id, Aggregate(4.99, 1));
+      live.AddProduced(kFraudAlerts, 0, id, Alert(id, kReasonFrequent));
       contents.AddProduced(0, 0, id, Value(n));
       contents.AddProduced(0, 0, "k", Value(n % 2 == 0 ? 1 : n));
     }
   };
-  add(0, 700'000);  // more than are kept of any
+  add(0, 900'000);  // more than are kept of any, and of texts
   const std::int64_t before = ResidentBytes();
-  add(700'000, 1'500'000);
+  add(900'000, 1'500'000);
   CHECK(ResidentBytes() - before < 3'000'000);
   CHECK(matcher.Judge(kFraudAlerts).flaw(Flaw::kUnexpected) == 1'500'000);
   CHECK(matcher.Judge(kFraudAlerts).flaw(Flaw::kUnreadable) == 1'500'000);
   CHECK(matcher.Judge(kAggregates).seen() == 3'000'000);
   CHECK(matcher.Judge(kSummaries).flaw(Flaw::kUnexpected) == 1'500'000);
+  CHECK(live.Judge(kAggregates).flaw(Flaw::kUnexpected) == 1'500'000);
   CHECK(contents.Judge(0).seen() == 3'000'000);
 }
 #endif
