@@ -162,7 +162,11 @@ void Suspects::AddProduced(const CollectedRecord& record) {
   const std::optional<std::uint64_t> symbol = SymbolOf(*content->key);
   Key* const key = symbol ? FindOrAdd(*symbol) : nullptr;
   if (key == nullptr) return;
-  if (as_sets_ && !key->seen_came.insert(content->hash).second) return;
+  // Beyond so many, repeats count: nothing that is wrong in one place explains that much.
+  if (as_sets_ && remembered_ < kMostRemembered) {
+    if (!key->seen_came.insert(content->hash).second) return;
+    ++remembered_;
+  }
   key->came.answer.Add(content->hash);
   if (key->came.first.size() < CameForKey::kMostFirst) key->came.first.push_back(content->hash);
 }

@@ -50,6 +50,8 @@ class Suspects {
   static constexpr std::size_t kMostKeys = 4'096;
   // Where contents count once, and have to be remembered for that.
   static constexpr std::size_t kMostKeysAsSets = 512;
+  static constexpr std::uint64_t kMostRemembered = std::uint64_t{1}
+                                                   << 20;  // of what came, over all
   // Of all suspects together, some 60 ns each: after so many, half of the keys go.
   static constexpr std::uint64_t kMostSteps = 4'000'000;
   // Of those that need all keys' events.
@@ -113,6 +115,7 @@ class Suspects {
   std::unordered_map<std::uint64_t, Key> keys_;
   std::uint64_t steps_ = 0;                        // since half of the keys went
   std::uint64_t whole_steps_ = 0;                  // for keys that are not looked at
+  std::uint64_t remembered_ = 0;                   // contents that came, over all keys
   std::size_t examples_ = 0;                       // of them
   std::uint64_t most_spread_ = ~std::uint64_t{0};  // keys whose symbol spreads to more are left out
   std::unordered_map<std::string, std::uint64_t> words_;  // symbols of keys that are no ids
