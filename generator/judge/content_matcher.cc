@@ -21,6 +21,7 @@ using simdjson::dom::element;
 using simdjson::dom::element_type;
 
 constexpr std::size_t kMostTextBytes = std::size_t{256} << 20;
+constexpr std::size_t kLongestText = 1'000;  // of one content; an example shows no more of it
 // Where what agrees is forgotten: of the latest contents, at least half of this.
 constexpr std::size_t kMostRecentBytes = std::size_t{32} << 20;
 // An alignment takes this many steps at most; longer sequences that differ are compared as
@@ -44,8 +45,9 @@ void AppendCanonical(const element& value, std::string* out) {
   switch (value.type()) {
     case element_type::OBJECT: {
       std::vector<std::pair<std::string_view, element>> fields;
-      for (const auto field : simdjson::dom::object(value))
+      for (const auto field : simdjson::dom::object(value)) {
         fields.emplace_back(field.key, field.value);
+      }
       std::stable_sort(fields.begin(), fields.end(),
                        [](const auto& a, const auto& b) { return a.first < b.first; });
       *out += '{';
@@ -256,8 +258,13 @@ struct ContentMatcher::Impl {
       older = std::exchange(texts, {});
       text_bytes = 0;
     }
-    if (text_bytes < kMostTextBytes && texts.emplace(content, text).second) {
-      text_bytes += text.size() + 64;
+    if (text_bytes < kMostTextBytes) {
+      const auto [kept, added] = texts.try_emplace(content);
+      if (added) {
+        kept->second = text.substr(0, kLongestText);
+        if (text.size() > kLongestText) kept->second += "...";
+        text_bytes += kept->second.size() + 64;
+      }
     }
     return content;
   }
@@ -274,7 +281,7 @@ struct ContentMatcher::Impl {
               std::string_view value) {
     topic->odd.Add(Flaw::kUnexpected, 1, [&] {
       return FlawExample{std::string(key), "",
-                         std::string(value.substr(0, 1'000)) + " (" + why + ")"};
+                         std::string(value.substr(0, kLongestText)) + " (" + why + ")"};
     });
   }
 
@@ -300,9 +307,12 @@ struct ContentMatcher::Impl {
     for (const std::size_t e : found.missing) {
       c->Add(Flaw::kMissing, 1, [&] { return FlawExample{name, TextOf(expected[e]), ""}; });
     }
+    std::unordered_set<std::uint64_t> known;
+    if (!found.surplus.empty()) {
+      for (const Item& item : expected) known.insert(item.content);
+    }
     for (const std::size_t p : found.surplus) {
-      const bool again = std::any_of(expected.begin(), expected.end(),
-                                     [&](const Item& item) { return item.Same(produced[p]); });
+      const bool again = known.count(produced[p].content) > 0;
       c->Add(again ? Flaw::kDuplicate : Flaw::kUnexpected, 1, [&] {
         return FlawExample{name, "", TextOf(produced[p])};
       });

@@ -3,6 +3,7 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
+#include <chrono>
 #include <random>
 #include <string>
 #include <vector>
@@ -99,6 +100,36 @@ TEST_CASE("Contents compare by meaning") {
   const Comparison c = matcher.Judge(0);
   CHECK(c.flaw(Flaw::kUnexpected) == 1);
   CHECK(c.foreign == 1);
+}
+
+TEST_CASE("One key with many outputs, and many more that nobody asked for, is judged in no time") {
+  constexpr int kExpected = 100'000;
+  constexpr int kSurplus = 1'000'000;
+  ContentMatcher matcher({.topics = {{"t", false, {}}}, .foreign = {}});
+  for (int i = 0; i < kExpected; ++i) matcher.Expect(0, "k", std::to_string(i), true);
+  for (int i = 0; i < kExpected; ++i) matcher.AddProduced(0, 0, "k", std::to_string(i));
+  for (int i = 0; i < kSurplus; ++i) {
+    matcher.AddProduced(0, 0, "k", std::to_string(kExpected - 10 + i));
+  }
+  const auto began = std::chrono::steady_clock::now();
+  const Comparison c = matcher.Judge(0);
+  CHECK(std::chrono::steady_clock::now() - began < std::chrono::seconds(20));  // not minutes
+  CHECK(c.matched == kExpected);
+  CHECK(c.flaw(Flaw::kDuplicate) == 10);
+  CHECK(c.flaw(Flaw::kUnexpected) == kSurplus - 10);
+}
+
+TEST_CASE("Contents: an example shows the beginning of a long record, and no more is kept of it") {
+  ContentMatcher matcher({.topics = {{"t", false, {}}}, .foreign = {}});
+  const std::string field(1'000'000, 'x');
+  matcher.AddProduced(0, 0, "k", "{\"v\":\"" + field + "\"}");
+  matcher.AddProduced(0, 0, "k", "{\"v\":\"" + field + "\"");  // no JSON
+  const Comparison c = matcher.Judge(0);
+  REQUIRE(c.examples[static_cast<unsigned>(Flaw::kUnexpected)].size() == 2);
+  for (const FlawExample& example : c.examples[static_cast<unsigned>(Flaw::kUnexpected)]) {
+    CHECK(example.got.starts_with("{\"v\":\"xxx"));
+    CHECK(example.got.size() < 2'000);
+  }
 }
 
 TEST_CASE("Keys that are not judged") {
