@@ -448,7 +448,8 @@ class ServerAlertMatcher {
     item.latency = record.latency;
     item.cpu_load = record.cpu_load;
     item.memory_usage = record.memory_usage;
-    const std::pair<std::string_view, std::string_view> place(record.region, record.server_type);
+    const std::pair place(record.region.substr(0, kLongestPlace),
+                          record.server_type.substr(0, kLongestPlace));
     while (item.place < places_.size() && (places_[item.place].first != place.first ||
                                            places_[item.place].second != place.second)) {
       ++item.place;
@@ -564,7 +565,9 @@ class ServerAlertMatcher {
     for (const AlertItem* s : surplus) out->Add(Flaw::kUnexpected, 1, example(nullptr, s));
   }
 
+  // Of what a pipeline may write there, for the examples.
   static constexpr std::size_t kMostPlaces = 1'000;
+  static constexpr std::size_t kLongestPlace = 100;
 
   const bool timestamps_;
   SequenceMatcher<AlertItem> sequences_;
