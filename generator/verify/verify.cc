@@ -405,6 +405,7 @@ class Verifier {
 
   Status WaitForRest() {
     Status status = WaitForRestOrTimeout();
+    not_all_read_ = status.ok() && cut_short_.empty() && !collector_->at_end();
     if (options_.live == nullptr || status.code() != Code::kInterrupted) return status;
     CutShort("what had not come yet is called missing");
     return {};
@@ -494,6 +495,10 @@ class Verifier {
     if (!request) return request.error();
     Result<ExampleHistories> histories = outputs_->Histories(verdict.outputs, *request);
     if (!histories) return histories.error();
+    if (!located_.ok()) {
+      verdict.notes.push_back("where the examples' events are in Kafka is not known: " +
+                              located_.message());
+    }
     result.history = std::move(histories->lines);
     result.history_fields = std::move(histories->fields);
     return result;
@@ -533,7 +538,7 @@ class Verifier {
     return address && address->embedded;
   }
 
-  Result<HistoryRequest> RequestHistories() const {
+  Result<HistoryRequest> RequestHistories() {
     const ManifestDestination& destination = manifest_.destinations[fed_by_.destination];
     const std::string fed_by = fed_by_.polled             ? kPolled
                                : fed_by_.destination == 0 ? ""
@@ -549,8 +554,12 @@ class Verifier {
     request.locate = [this,
                       source = LocateSourceFor(destination, address->brokers, options_.settings,
                                                options_.connect_timeout, options_.topics)](
-                         const std::vector<HistoryEvent*>& events) {
-      return Locate(source, events, options_.log, stop_);
+                         const std::vector<HistoryEvent*>& events) -> Status {
+      // The verdict stands without it, and took longer.
+      located_ = Locate(source, events, options_.log, stop_);
+      const bool lost =
+          located_.code() == Code::kUnreachable || located_.code() == Code::kDestination;
+      return lost ? Status() : located_;
     };
     return request;
   }
@@ -561,6 +570,11 @@ class Verifier {
     } else if (options_.live != nullptr && options_.live->interrupted) {
       verdict->notes.emplace_back(
           "the run was interrupted: what had not come when nothing had for 3 s is called missing");
+    }
+    if (not_all_read_) {
+      verdict->notes.push_back(options_.from +
+                               " gave no records any more before the topics' ends: what is called "
+                               "missing may be there");
     }
     if (not_recalled_) {
       verdict->notes.emplace_back(
@@ -587,7 +601,9 @@ class Verifier {
   std::uint64_t collected_ = 0;
   FinishedRun run_;
   std::optional<LatencyMeter> meter_;
-  std::string no_latency_;  // why it is not measured
+  std::string no_latency_;     // why it is not measured
+  bool not_all_read_ = false;  // of what is there
+  Status located_;             // whether events could be looked for
   // Of a live run:
   std::optional<RunningJudge> running_;
   bool followed_ = false;        // its events were told while it went on
