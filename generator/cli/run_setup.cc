@@ -257,8 +257,9 @@ Status Weave(const Flags& flags, Scenario* scenario) {
     weave = WeaveRequest();
     std::set<std::string> seen;
     for (const std::string& rules : flags.Texts("weave")) {
-      if (!seen.insert(rules).second)
+      if (!seen.insert(rules).second) {
         return flags.Wrong("weave", Quoted(rules) + " is given twice");
+      }
       weave.sources.push_back({rules, 0});
     }
   }

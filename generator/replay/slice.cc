@@ -326,8 +326,9 @@ Status WriteSliceExpected(const Replay& replay, const Arrivals& arrivals, const 
     }
     const ServerFacts server = RecordFacts::Server(record);
     if (!inside || !lines.Wants(OutputKind::kServerAlerts) ||
-        !ServerAlert(server.cpu_load, server.memory_usage))
+        !ServerAlert(server.cpu_load, server.memory_usage)) {
       return true;
+    }
     const RecordFacts::Line line = facts.Text(run, i);
     return lines.ServerAlert(line.key, line.value);
   };
