@@ -110,12 +110,12 @@ const CommandSyntax& MutantsSyntax() {
         1,
         1,
         ""};
-    static const std::set<std::string_view> kOfTheRun = {
+    static const std::set<std::string_view> of_the_run = {
         "seed",        "start",   "rate",      "duration",  "events",
         "players",     "persona", "threads",   "id-prefix", "timestamp-precision",
         "event-types", "weave",   "weave-rate"};
     for (const Flag& flag : PlanSyntax().flags) {
-      if (kOfTheRun.contains(flag.name)) mutants.flags.push_back(flag);
+      if (of_the_run.contains(flag.name)) mutants.flags.push_back(flag);
     }
     return mutants;
   }();
@@ -125,8 +125,9 @@ const CommandSyntax& MutantsSyntax() {
 Status MutantsCommand(const Flags& flags, const Invocation& invocation) {
   const Result<RuleSet> rules =
       LoadRuleSet(flags.Has("rules") ? flags.Text("rules") : std::string(kReferenceRules));
-  if (!rules)
+  if (!rules) {
     return flags.Has("rules") ? flags.Wrong("rules", rules.error().message()) : rules.error();
+  }
   const Result<RunSetup> setup = ReadRunSetup(flags, invocation.environment, SetupOf::kMutants);
   if (!setup) return setup.error();
   RunSpec spec = setup->run.spec;

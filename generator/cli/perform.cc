@@ -186,8 +186,9 @@ Status Company::FinishVerification(const RunSummary& summary, const std::atomic<
   }
   Verdict& verdict = verification->verdict;
   NoteSilence(setup_.run.destinations.topics, &verdict);
-  if (Status s = WriteVerdict(summary.run_dir, verdict, verification->history_fields); !s.ok())
+  if (Status s = WriteVerdict(summary.run_dir, verdict, verification->history_fields); !s.ok()) {
     return s;
+  }
   if (!verdict.thresholds.empty()) {
     RunSummary judged = summary;
     judged.thresholds = verdict.thresholds;
@@ -206,8 +207,9 @@ Status Company::FinishVerification(const RunSummary& summary, const std::atomic<
     return s;
   }
   // Who cuts it short learns of it by the exit code.
-  if (enough.load())
+  if (enough.load()) {
     return {Code::kInterrupted, "--verify: interrupted; the verdict is that so far"};
+  }
   return StatusOf(verdict);
 }
 

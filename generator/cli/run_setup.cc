@@ -7,6 +7,7 @@
 #include <set>
 #include <thread>
 
+#include "generator/base/system.h"
 #include "generator/base/text.h"
 #include "generator/cli/http_flags.h"
 #include "generator/cli/verify_flags.h"
@@ -256,8 +257,9 @@ Status Weave(const Flags& flags, Scenario* scenario) {
     weave = WeaveRequest();
     std::set<std::string> seen;
     for (const std::string& rules : flags.Texts("weave")) {
-      if (!seen.insert(rules).second)
+      if (!seen.insert(rules).second) {
         return flags.Wrong("weave", Quoted(rules) + " is given twice");
+      }
       weave.sources.push_back({rules, 0});
     }
   }
@@ -361,6 +363,18 @@ Status ReadEnd(const Flags& flags, SetupOf command, RunSpec* spec) {
   return {};
 }
 
+// Instants are nanoseconds in 64 bits, which end in 2262; a rule's windows reach 30 years further
+// than an event.
+Status CheckLastInstant(const RunSpec& spec, bool start_given) {
+  constexpr std::int64_t kLatest = 8'204'803'200'000'000'000;  // 2230-01-01T00:00:00Z
+  if (spec.rate_max || spec.end == RunSpec::kNoEnd || spec.end == 0) return {};
+  const std::int64_t last = Plan(spec.scenario.plan).PlannedAt(spec.end - 1);
+  if (last < kLatest - (start_given ? spec.start_ns : UtcNow())) return {};
+  return Invalid("by its plan the run would go on beyond " + FormatInstant(kLatest) +
+                 "; give it fewer --events, a shorter --duration, a higher --rate or an earlier "
+                 "--start");
+}
+
 Status ReadForms(const Flags& flags, RunSpec* spec) {
   if (flags.Has("event-types")) {
     const Result<EventTypes> types = ParseEventTypes(flags.Text("event-types"));
@@ -395,6 +409,7 @@ Status ReadSpec(const Flags& flags, SetupOf command, RunSetup* setup) {
   if (Status s = ReadClock(flags, &setup->run.start_given, &spec); !s.ok()) return s;
   if (Status s = ReadPacing(flags, setup); !s.ok()) return s;
   if (Status s = ReadEnd(flags, command, &spec); !s.ok()) return s;
+  if (Status s = CheckLastInstant(spec, setup->run.start_given); !s.ok()) return s;
   if (Status s = ReadShard(flags, &spec); !s.ok()) return s;
   if (Status s = ReadForms(flags, &spec); !s.ok()) return s;
   if (flags.Has("seed")) {

@@ -83,8 +83,9 @@ std::vector<Flag> VerifyFlags() {
 }
 
 Result<std::optional<RuleSet>> ReadRules(const Flags& flags) {
-  if (!flags.Has("rules") || flags.Text("rules") == kReferenceRules)
+  if (!flags.Has("rules") || flags.Text("rules") == kReferenceRules) {
     return std::optional<RuleSet>();
+  }
   Result<RuleSet> loaded = LoadRuleSet(flags.Text("rules"));
   if (!loaded) return flags.Wrong("rules", loaded.error().message());
   return std::optional<RuleSet>(std::move(*loaded));

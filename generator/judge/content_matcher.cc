@@ -51,8 +51,9 @@ void AppendCanonical(const element& value, std::string* out) {
   switch (value.type()) {
     case element_type::OBJECT: {
       std::vector<std::pair<std::string_view, element>> fields;
-      for (const auto field : simdjson::dom::object(value))
+      for (const auto field : simdjson::dom::object(value)) {
         fields.emplace_back(field.key, field.value);
+      }
       std::stable_sort(fields.begin(), fields.end(),
                        [](const auto& a, const auto& b) { return a.first < b.first; });
       *out += '{';
@@ -388,9 +389,12 @@ struct ContentMatcher::Impl {
     for (const std::size_t e : found.missing) {
       c->Add(Flaw::kMissing, 1, [&] { return FlawExample{name, TextOf(expected[e]), ""}; });
     }
+    std::unordered_set<std::uint64_t> known;
+    if (!found.surplus.empty()) {
+      for (const Item& item : expected) known.insert(item.content);
+    }
     for (const std::size_t p : found.surplus) {
-      const bool again = std::any_of(expected.begin(), expected.end(),
-                                     [&](const Item& item) { return item.Same(produced[p]); });
+      const bool again = known.count(produced[p].content) > 0;
       const Flaw flaw = again                    ? Flaw::kDuplicate
                         : produced[p].unreadable ? Flaw::kUnreadable
                                                  : Flaw::kUnexpected;
@@ -526,6 +530,12 @@ std::optional<ContentMatcher::Produced> ContentMatcher::AddLine(std::size_t topi
   }
   impl_->line_value = simdjson::minify(value);
   return AddProduced(topic, source, key, impl_->line_value);
+}
+
+std::uint64_t ContentMatcher::foreign() const {
+  std::uint64_t foreign = 0;
+  for (const Impl::OneTopic& topic : impl_->topics) foreign += topic.foreign;
+  return foreign;
 }
 
 std::uint64_t ContentMatcher::Outstanding(std::size_t topic) const {

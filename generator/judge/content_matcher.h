@@ -99,6 +99,9 @@ class ContentMatcher {
   // without a key.
   std::optional<Produced> AddLine(std::size_t topic, std::int32_t source, std::string_view line);
 
+  // How many records were of other runs or shards.
+  [[nodiscard]] std::uint64_t foreign() const;
+
   // How many certain expected records nothing of the same content has come for.
   [[nodiscard]] std::uint64_t Outstanding(std::size_t topic) const;
   // The judgement of what was told so far.

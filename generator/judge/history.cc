@@ -226,8 +226,10 @@ HistoryEvent HistoryMaker::Describe(const ReplayedRun& run, std::uint32_t i) {
 
 std::string HistoryMaker::Brief(const Record& record, std::string_view line) const {
   switch (KindOf(record.action)) {
-    case Kind::kPlayer:
-      return kActionNames[static_cast<std::size_t>(PlainOf(record).action)];
+    case Kind::kPlayer: {
+      const auto action = static_cast<std::size_t>(PlainOf(record).action);
+      return action < std::size(kActionNames) ? kActionNames[action] : "";
+    }
     case Kind::kPurchase:
       if (const auto purchase = ReadPurchaseLine(line, players_)) {
         return std::string(purchase->type) + " " + std::string(purchase->currency) + " " +

@@ -100,9 +100,10 @@ std::vector<ThresholdResult> JudgeThresholds(const std::vector<Threshold>& thres
         if (!threshold.output.empty() && comparison.name != threshold.output) continue;
         value = value.value_or(0) + static_cast<double>(CountOf(comparison, threshold.metric));
       }
-      if (!value)
+      if (!value) {
         why = threshold.output.empty() ? "no output was verified"
                                        : threshold.output + " was not verified";
+      }
     }
     results.push_back(JudgeThreshold(threshold, value, why));
   }

@@ -15,9 +15,10 @@ constexpr double kNsPerMs = 1e6;
 constexpr std::array<std::pair<const char*, double>, 5> kPercentiles = {
     {{"p50", 50}, {"p90", 90}, {"p99", 99}, {"p99.9", 99.9}, {"p99.99", 99.99}}};
 
-// Mixes all bits of both, so that a sample by its first bits is one of the identities.
+// Mixes all bits of both, so that a sample by its first bits is one of the identities. From one on:
+// 0 stays 0 and would be in every sample.
 std::uint64_t KeyOf(const OutputIdentity& of) {
-  std::uint64_t key = of.number * 0x9E3779B97F4A7C15u + std::rotl(of.detail, 32);
+  std::uint64_t key = (of.number + 1) * 0x9E3779B97F4A7C15u + std::rotl(of.detail, 32);
   key = (key ^ key >> 32) * 0xD6E8FEB86659FD93u;
   key = (key ^ key >> 32) * 0xD6E8FEB86659FD93u;
   return key ^ key >> 32;

@@ -647,7 +647,8 @@ class ServerAlertMatcher {
     item.latency = record.latency;
     item.cpu_load = record.cpu_load;
     item.memory_usage = record.memory_usage;
-    const std::pair<std::string_view, std::string_view> place(record.region, record.server_type);
+    const std::pair place(record.region.substr(0, kLongestPlace),
+                          record.server_type.substr(0, kLongestPlace));
     while (item.place < places_.size() && (places_[item.place].first != place.first ||
                                            places_[item.place].second != place.second)) {
       ++item.place;
@@ -767,7 +768,9 @@ class ServerAlertMatcher {
     return surplus;
   }
 
+  // Of what a pipeline may write there, for the examples.
   static constexpr std::size_t kMostPlaces = 1'000;
+  static constexpr std::size_t kLongestPlace = 100;
 
   const bool timestamps_;
   Sequences sequences_;
@@ -1116,6 +1119,12 @@ bool OutputMatcher::NeedsRecall() {
 }
 
 void OutputMatcher::Recall(bool begin) { impl_->recalls = begin; }
+
+std::uint64_t OutputMatcher::foreign() const {
+  std::uint64_t foreign = 0;
+  for (const Comparison& of_output : impl_->found) foreign += of_output.foreign;
+  return foreign;
+}
 
 void OutputMatcher::ExpectSummary(std::uint64_t player, bool certain) {
   if (impl_->recalls) return;

@@ -91,6 +91,9 @@ class OutputMatcher {
   // The same of a file's line, as of ProducedParser::Unwrap().
   void AddLine(OutputKind output, std::int32_t source, std::string_view line);
 
+  // How much of it was of other runs or shards.
+  [[nodiscard]] std::uint64_t foreign() const;
+
   // How many certain expected outputs nothing has come for. Costs time when much is wrong.
   [[nodiscard]] std::uint64_t Outstanding(OutputKind output) const;
 

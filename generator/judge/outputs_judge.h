@@ -78,6 +78,9 @@ class OutputsJudge {
   // The produced side: a record of `record.output`, as it was read. `seen_ns`: when; -1: not known.
   virtual void AddProduced(const CollectedRecord& record, std::int64_t seen_ns) = 0;
 
+  // How many of them were of other runs or shards.
+  [[nodiscard]] virtual std::uint64_t ForeignCount() const = 0;
+
   // Whether something expected has not come yet. Costs time when much is wrong.
   [[nodiscard]] virtual bool Outstanding() const = 0;
   // The judgement of what was told so far.

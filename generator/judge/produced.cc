@@ -21,6 +21,8 @@ namespace {
 using simdjson::dom::element;
 using simdjson::dom::object;
 
+constexpr std::size_t kLongestName = 100;  // of what a record says, in a text about it
+
 // Takes the documented fields out of an object, and knows when there were others, or one twice.
 class Fields {
  public:
@@ -37,7 +39,7 @@ class Fields {
       if (i == count_ || values_[i]) {
         if (why.empty()) {
           why = (i == count_ ? "field not expected: " : "field given twice: ") + where +
-                std::string(field.key);
+                std::string(field.key.substr(0, kLongestName));
         }
       } else {
         values_[i] = field.value;
@@ -253,13 +255,13 @@ ProducedRecord ProducedParser::ParseAny(OutputKind output, std::optional<std::st
     record.form =
         form.Foreign(*id) ? ProducedRecord::Form::kForeign : ProducedRecord::Form::kNobody;
     if (record.readable) {
-      record.why = "'" + std::string(id->substr(0, 100)) + "' is no id of this run";
+      record.why = "'" + std::string(id->substr(0, kLongestName)) + "' is no id of this run";
     }
     return record;
   }
   record.number = *number;
   if (key && *key != *id) {
-    Blame(&record.why, "the record's key is '" + std::string(key->substr(0, 100)) + "'");
+    Blame(&record.why, "the record's key is '" + std::string(key->substr(0, kLongestName)) + "'");
   }
   record.form = record.why.empty() ? ProducedRecord::Form::kRegular : ProducedRecord::Form::kOdd;
   return record;

@@ -81,6 +81,8 @@ class ReferenceJudge final : public OutputsJudge {
     if (const auto identity = IdentityOf(output, record)) meter_->Seen(*identity, seen_ns);
   }
 
+  [[nodiscard]] std::uint64_t ForeignCount() const override { return matcher_.foreign(); }
+
   [[nodiscard]] bool Outstanding() const override {
     return std::any_of(options_.outputs.begin(), options_.outputs.end(),
                        [this](OutputKind o) { return matcher_.Outstanding(o) > 0; });

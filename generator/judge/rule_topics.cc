@@ -115,8 +115,9 @@ bool NeedsInstant(const Rule& rule) {
     return true;
   }
   for (const StateValue& value : rule.state) {
-    if (value.field == kTimeField || (value.where && Mentions(*value.where, kTimeField)))
+    if (value.field == kTimeField || (value.where && Mentions(*value.where, kTimeField))) {
       return true;
+    }
   }
   return std::any_of(rule.alternatives.begin(), rule.alternatives.end(), [](const Alternative& a) {
     return a.event || (a.when && Mentions(*a.when, kTimeField)) || Mentions(a.record, kTimeField);

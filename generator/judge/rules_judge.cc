@@ -124,6 +124,8 @@ class RulesJudge final : public OutputsJudge {
     meter_->Seen({output, produced->identity->key, produced->identity->content}, seen_ns);
   }
 
+  [[nodiscard]] std::uint64_t ForeignCount() const override { return matcher_->foreign(); }
+
   [[nodiscard]] bool Outstanding() const override {
     for (std::size_t i = 0; i < names_.size(); ++i) {
       if (matcher_->Outstanding(i) > 0) return true;

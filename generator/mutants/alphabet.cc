@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <iterator>
 #include <optional>
 #include <string_view>
 
@@ -117,7 +118,7 @@ std::vector<ProbeStep> Purchases(const RuleConstants& constants) {
   for (int c = 0; c < kCurrencies; ++c) {
     if (constants.texts.contains(std::string(kCurrencyTable[c].code))) currencies.insert(c);
   }
-  for (const int currency : currencies) steps.push_back(PurchaseIn(currency));
+  std::transform(currencies.begin(), currencies.end(), std::back_inserter(steps), PurchaseIn);
   for (const int item : ItemsOf(constants)) {
     steps.push_back(PurchaseIn(0));
     steps.back().item = item;

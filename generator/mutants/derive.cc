@@ -27,8 +27,9 @@ constexpr int kOrdinary = 50;
 
 void Add(Script script, std::vector<Script>* scripts) {
   if (script.steps.empty()) return;
-  if (std::find(scripts->begin(), scripts->end(), script) == scripts->end())
+  if (std::find(scripts->begin(), scripts->end(), script) == scripts->end()) {
     scripts->push_back(std::move(script));
+  }
 }
 
 // A metric with these fields at `cpu`, `memory` and `latency` percent or ms, the others ordinary.

@@ -84,8 +84,9 @@ class Weaver {
  private:
   static void Merge(const std::vector<Script>& more, std::vector<Script>* scripts) {
     for (const Script& script : more) {
-      if (std::find(scripts->begin(), scripts->end(), script) == scripts->end())
+      if (std::find(scripts->begin(), scripts->end(), script) == scripts->end()) {
         scripts->push_back(script);
+      }
     }
   }
 

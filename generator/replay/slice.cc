@@ -114,7 +114,9 @@ std::uint64_t SliceWalk::OrdinalOf(const RunInstant& instant) const {
   const Layout& layout = tables_.layout;
   const std::uint64_t all = layout.OrdinalAt(layout.end());
   if (spec.rate_max) {
-    const std::int64_t utc = instant.from_start ? spec.start_ns + instant.ns : instant.ns;
+    // What is further from the start than instants reach is behind every event.
+    std::int64_t utc = instant.ns;
+    if (instant.from_start && __builtin_add_overflow(spec.start_ns, instant.ns, &utc)) return all;
     const std::vector<std::int64_t>& stamps = replay_.stamps();
     const auto batch = std::lower_bound(stamps.begin(), stamps.end(), utc);
     if (batch == stamps.end()) return all;
@@ -324,8 +326,9 @@ Status WriteSliceExpected(const Replay& replay, const Arrivals& arrivals, const 
     }
     const ServerFacts server = RecordFacts::Server(record);
     if (!inside || !lines.Wants(OutputKind::kServerAlerts) ||
-        !ServerAlert(server.cpu_load, server.memory_usage))
+        !ServerAlert(server.cpu_load, server.memory_usage)) {
       return true;
+    }
     const RecordFacts::Line line = facts.Text(run, i);
     return lines.ServerAlert(line.key, line.value);
   };

@@ -71,8 +71,9 @@ std::string ProgressLine(const ProgressSample& sample, const ProgressSample& bef
       line += "  " + FormatCount(now.released - now.acked - now.lost) + " not acknowledged yet";
     }
     if (now.lost > 0 && !now.readers) line += "  " + FormatCount(now.lost) + " lost";
-    if (now.behind_ns >= 10'000'000 && !sample.draining && !sample.staying)
+    if (now.behind_ns >= 10'000'000 && !sample.draining && !sample.staying) {
       line += "  " + Behind(now.behind_ns);
+    }
   }
   if (sample.draining) line += "  flushing";
   if (sample.staying) line += "  serving";

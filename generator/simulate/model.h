@@ -61,8 +61,8 @@ struct DwellTable {
     const std::uint32_t i = random24 >> 16 & 255u;
     const std::uint32_t low = quantile[i];
     const std::uint32_t rise = quantile[i + 1] - low;
-    const std::uint64_t at =
-        (std::uint64_t{low} << 16) + std::uint64_t{rise * (random24 & 0xFFFFu)};
+    const std::uint32_t risen = rise * (random24 & 0xFFFFu);  // of 16 bits each
+    const std::uint64_t at = (std::uint64_t{low} << 16) + risen;
     return static_cast<std::uint32_t>((at + (std::uint64_t{1} << (down - 1))) >> down);
   }
 };

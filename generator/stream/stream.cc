@@ -445,8 +445,9 @@ Batch* Stream::Next() {
   for (;;) {
     if (Batch* batch = impl_->Take()) return batch;
     if (impl_->stop || impl_->ended) return nullptr;
-    if (!impl_->reader_helps || !impl_->DoPiece(lock, 0, impl_->reader_time))
+    if (!impl_->reader_helps || !impl_->DoPiece(lock, 0, impl_->reader_time)) {
       impl_->ready.wait(lock);
+    }
   }
 }
 

@@ -89,7 +89,7 @@ void LiveReader::Read() {
     if (chunk.entries.empty()) {
       unused_.push_back(std::move(chunk));
     } else {
-      bytes_ += chunk.bytes.size();
+      bytes_ += chunk.memory();
       chunks_.push_back(std::move(chunk));
     }
     if (!status.ok()) {
@@ -135,7 +135,7 @@ Status LiveReader::Take(Position told, const Sink& sink) {
                          : std::find_if(chunks_.begin(), chunks_.end(), [told](const Chunk& chunk) {
                              return chunk.caused_before > told;
                            });
-    for (auto chunk = chunks_.begin(); chunk != end; ++chunk) bytes_ -= chunk->bytes.size();
+    for (auto chunk = chunks_.begin(); chunk != end; ++chunk) bytes_ -= chunk->memory();
     taken.assign(std::make_move_iterator(chunks_.begin()), std::make_move_iterator(end));
     chunks_.erase(chunks_.begin(), end);
     status = status_;
@@ -144,7 +144,7 @@ Status LiveReader::Take(Position told, const Sink& sink) {
   for (const Chunk& chunk : taken) HandOn(chunk, chunk.caused_before <= told, sink);
   const std::lock_guard lock(mutex_);
   for (Chunk& chunk : taken) {
-    if (unused_.size() < 16) unused_.push_back(std::move(chunk));
+    if (unused_.size() < 16 && chunk.memory() <= kMostReused) unused_.push_back(std::move(chunk));
   }
   return status;
 }

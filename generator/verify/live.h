@@ -130,7 +130,14 @@ class LiveReader {
     };
     std::vector<Entry> entries;
     std::string bytes;  // of keys and values, one after the other
+
+    // Records without a byte of their own take memory too.
+    [[nodiscard]] std::size_t memory() const {
+      return entries.size() * sizeof(Entry) + bytes.size();
+    }
   };
+  // The memory of larger ones is not kept for the next ones.
+  static constexpr std::size_t kMostReused = std::size_t{1} << 20;
 
   void Read();
   Status ReadSome(Chunk* chunk);
@@ -144,7 +151,7 @@ class LiveReader {
   std::condition_variable room_;
   std::vector<Chunk> chunks_;  // oldest first
   std::vector<Chunk> unused_;  // their memory
-  std::size_t bytes_ = 0;      // in chunks_
+  std::size_t bytes_ = 0;      // that chunks_ take
   Status status_;
 };
 

@@ -68,6 +68,10 @@ Status Locate(const LocateSource& source, const std::vector<HistoryEvent*>& even
     if (stop.load(std::memory_order_relaxed)) {
       return {Code::kInterrupted, "interrupted while events were looked for"};
     }
+    // A broker that is gone does not say so.
+    if (reader.quiet_for() >= source.kafka.connect_timeout) {
+      return {Code::kUnreachable, "Kafka at " + source.kafka.brokers + " gives no records"};
+    }
     const auto records = reader.Next(kWait);
     if (!records) return records.error();
     for (const KafkaRecord& record : *records) {

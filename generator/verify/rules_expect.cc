@@ -71,8 +71,9 @@ Status WriteHistory(const FinishedRun& run, const RuleSet& rules, const HistoryT
   Status walked = WalkRuleHistories(rules, run.spec.id_prefix, *run.replay, run.arrivals, topics,
                                     wanted, [&](const RuleKey&, HistoryEvent event) {
                                       if (one && one->position == event.position) {
-                                        for (HistoryStep& step : event.steps)
+                                        for (HistoryStep& step : event.steps) {
                                           one->steps.push_back(std::move(step));
+                                        }
                                         return true;
                                       }
                                       const bool going = show();

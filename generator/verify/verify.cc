@@ -36,6 +36,8 @@ constexpr const char* kPolled = "polled";
 constexpr std::string_view kFile = "file:";
 // Once everything expected is there: for what comes beyond it.
 constexpr milliseconds kGrace{1'000};
+// Where records keep coming: between two looks whether all that is expected has come.
+constexpr milliseconds kBusyLook{10'000};
 // The timeout of a run that was interrupted.
 constexpr milliseconds kInterruptedTimeout{3'000};
 constexpr const char* kNotMeasured = "not measured; --latency does that";
@@ -414,6 +416,7 @@ class Verifier {
 
   Status WaitForRest() {
     Status status = WaitForRestOrTimeout();
+    not_all_read_ = status.ok() && cut_short_.empty() && !collector_->at_end();
     if (options_.live == nullptr || status.code() != Code::kInterrupted) return status;
     CutShort("what had not come yet is called missing");
     return {};
@@ -424,23 +427,34 @@ class Verifier {
     if (options_.from.starts_with(kFile)) {
       return PollUntil("the ends of the files", [this] { return collector_->at_end(); });
     }
-    std::uint64_t judged_at = ~std::uint64_t{0};  // collected_ when it was last found incomplete
+    // Other runs may go on in the same topics: only what is of this one says that it is not over.
+    std::uint64_t own = Own();
+    std::uint64_t judged_at = ~std::uint64_t{0};  // `own` when it was last found incomplete
     const milliseconds timeout = options_.live != nullptr && options_.live->interrupted
                                      ? std::min(options_.timeout, kInterruptedTimeout)
                                      : options_.timeout;
     const milliseconds grace = std::min(kGrace, timeout);
     // Making the events again may have taken longer than the timeout.
-    const auto began = steady_clock::now();
+    auto came_at = steady_clock::now();
+    auto judged = came_at;
     return PollUntil("outputs", [&] {
-      const milliseconds quiet =
-          std::min(collector_->quiet_for(),
-                   std::chrono::duration_cast<milliseconds>(steady_clock::now() - began));
-      if (quiet >= timeout) return true;
-      if (quiet < grace || !collector_->at_end() || judged_at == collected_) return false;
-      judged_at = collected_;
+      const auto now = steady_clock::now();
+      if (Own() != own) {
+        own = Own();
+        came_at = now;
+      }
+      if (now - came_at >= timeout) return true;
+      // Where it never gets quiet, for what nothing calls for, a look now and then has to do.
+      const bool look = now - came_at >= grace || now - judged >= kBusyLook;
+      if (!look || !collector_->at_end() || judged_at == own) return false;
+      judged_at = own;
+      judged = now;
       return Complete();
     });
   }
+
+  // Records that came and are of this run, as far as can be told.
+  [[nodiscard]] std::uint64_t Own() const { return collected_ - outputs_->ForeignCount(); }
 
   // Of a live run what matched was forgotten, and a difference is named by all that went before it.
   Status RecallForgotten() {
@@ -503,6 +517,10 @@ class Verifier {
     if (!request) return request.error();
     Result<ExampleHistories> histories = outputs_->Histories(verdict.outputs, *request);
     if (!histories) return histories.error();
+    if (!located_.ok()) {
+      verdict.notes.push_back("where the examples' events are in Kafka is not known: " +
+                              located_.message());
+    }
     result.history = std::move(histories->lines);
     result.history_fields = std::move(histories->fields);
     return result;
@@ -522,11 +540,15 @@ class Verifier {
     if (options_.log) options_.log("looking for what explains the differences");
     Result<std::unique_ptr<Collector>> again = Collect(TopicsOfOutputs(finder.outputs()));
     if (!again) return again.error();
-    while (!(*again)->at_end()) {
+    std::uint64_t read = 0;
+    // What has come since is not judged, and may never end.
+    while (!(*again)->at_end() && read < collected_) {
       if (stop_.load(std::memory_order_relaxed)) return {Code::kInterrupted, "interrupted"};
-      if (Status s = (*again)->Poll(
-              milliseconds(100),
-              [&finder](const CollectedRecord& record) { finder.AddProduced(record); });
+      if (Status s = (*again)->Poll(milliseconds(100),
+                                    [&](const CollectedRecord& record) {
+                                      ++read;
+                                      finder.AddProduced(record);
+                                    });
           !s.ok()) {
         return s;
       }
@@ -542,7 +564,7 @@ class Verifier {
     return address && address->embedded;
   }
 
-  Result<HistoryRequest> RequestHistories() const {
+  Result<HistoryRequest> RequestHistories() {
     const ManifestDestination& destination = manifest_.destinations[fed_by_.destination];
     const std::string fed_by = fed_by_.polled             ? kPolled
                                : fed_by_.destination == 0 ? ""
@@ -558,8 +580,12 @@ class Verifier {
     request.locate = [this,
                       source = LocateSourceFor(destination, address->brokers, options_.settings,
                                                options_.connect_timeout, options_.topics)](
-                         const std::vector<HistoryEvent*>& events) {
-      return Locate(source, events, options_.log, stop_);
+                         const std::vector<HistoryEvent*>& events) -> Status {
+      // The verdict stands without it, and took longer.
+      located_ = Locate(source, events, options_.log, stop_);
+      const bool lost =
+          located_.code() == Code::kUnreachable || located_.code() == Code::kDestination;
+      return lost ? Status() : located_;
     };
     return request;
   }
@@ -570,6 +596,11 @@ class Verifier {
     } else if (options_.live != nullptr && options_.live->interrupted) {
       verdict->notes.emplace_back(
           "the run was interrupted: what had not come when nothing had for 3 s is called missing");
+    }
+    if (not_all_read_) {
+      verdict->notes.push_back(options_.from +
+                               " gave no records any more before the topics' ends: what is called "
+                               "missing may be there");
     }
     if (not_recalled_) {
       verdict->notes.emplace_back(
@@ -596,7 +627,9 @@ class Verifier {
   std::uint64_t collected_ = 0;
   FinishedRun run_;
   std::optional<LatencyMeter> meter_;
-  std::string no_latency_;  // why it is not measured
+  std::string no_latency_;     // why it is not measured
+  bool not_all_read_ = false;  // of what is there
+  Status located_;             // whether events could be looked for
   // Of a live run:
   std::optional<RunningJudge> running_;
   bool followed_ = false;        // its events were told while it went on

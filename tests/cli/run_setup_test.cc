@@ -206,6 +206,10 @@ TEST_CASE("Run's flags: each wrong value is refused by its name") {
       {{"--to", "null", "--duration", "10"}, "--duration"},
       {{"--to", "null", "--duration", "999999999d"}, "--duration"},
       {{"--to", "null", "--events", "0"}, "--events"},
+      // One event each 1,000 s: 95 years, and as many as are in 10^18 s.
+      {{"--to", "null", "--rate", "0.001", "--events", "3M", "--start", "2199-12-31T00:00:00Z"},
+       "beyond 2230-01-01T00:00:00Z"},
+      {{"--to", "null", "--rate", "0.001", "--events", "400000000G"}, "beyond 2230"},
       {{"--to", "null", "--events", "-1"}, "--events"},
       {{"--to", "null", "--events", "many"}, "--events"},
       {{"--to", "null", "--seed", "-1"}, "--seed"},

@@ -168,6 +168,37 @@ TEST_CASE("Contents: what cannot be read stands for what is missing where nothin
   CHECK(c.flaw(Flaw::kUnreadable) == 1);
 }
 
+// A step for each pair of them would take minutes, and ctest has less patience.
+TEST_CASE("One key with many outputs, and many more that nobody asked for") {
+  constexpr int kExpected = 300'000;
+  constexpr int kSurplus = 1'000'000;
+  ContentMatcher matcher({.topics = {{"t", false, {}, {}}}, .foreign = {}});
+  const auto value = [](int i) { return "{\"v\":" + std::to_string(i) + "}"; };
+  for (int i = 0; i < kExpected; ++i) matcher.Expect(0, "k", value(i), true);
+  for (int i = 0; i < kExpected; ++i) matcher.AddProduced(0, 0, "k", value(i));
+  for (int i = 0; i < kSurplus; ++i) {
+    matcher.AddProduced(0, 0, "k", value(kExpected - 10 + i));
+  }
+  const Comparison c = matcher.Judge(0);
+  CHECK(c.matched == kExpected);
+  CHECK(c.flaw(Flaw::kDuplicate) == 10);
+  CHECK(c.flaw(Flaw::kUnexpected) == kSurplus - 10);
+}
+
+TEST_CASE("Contents: an example shows the beginning of a long record, and no more is kept of it") {
+  ContentMatcher matcher({.topics = {{"t", false, {}, {}}}, .foreign = {}});
+  const std::string field(1'000'000, 'x');
+  matcher.AddProduced(0, 0, "k", "{\"v\":\"" + field + "\"}");
+  matcher.AddProduced(0, 0, "k", "{\"v\":\"" + field + "\"");  // no JSON
+  const Comparison c = matcher.Judge(0);
+  for (const Flaw flaw : {Flaw::kUnexpected, Flaw::kUnreadable}) {
+    const std::vector<FlawExample>& examples = c.examples[static_cast<unsigned>(flaw)];
+    REQUIRE(examples.size() == 1);
+    CHECK(examples[0].got.starts_with("{\"v\":\"xxx"));
+    CHECK(examples[0].got.size() < 2'000);
+  }
+}
+
 TEST_CASE("Keys that are not judged") {
   ContentMatcher matcher({.topics = {{"t", true, {}, {}}, {"u", true, {}, {}}}, .foreign = {}});
   matcher.Expect(0, "a", Value('x'), true);

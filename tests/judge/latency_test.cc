@@ -161,6 +161,8 @@ TEST_CASE("Latency: a pipeline that never answers costs no more than a sample of
   LatencyMeter one(options);
   for (int i = 0; i < 10'000; ++i) one.Expect(Alert(1, 1'000));
   See(&one, 1, 1'100);
+  // Nor can the first one there is, of which nothing tells it from others about the same.
+  for (int i = 0; i < 10'000; ++i) one.Expect({.of = {kFraud, 0, 0}, .position = 1'000});
 }
 
 TEST_CASE("Thresholds: looked up in a verdict") {

@@ -454,6 +454,30 @@ TEST_CASE(
   CHECK(Judged(world, {{kAggregates, "player_7", "{}"}}, kAggregates) == "6/0 5 0 0 1");
 }
 
+TEST_CASE("OutputMatcher: an example shows little of a record, however long its parts are") {
+  const std::string endless(1'000'000, 'x');
+  const std::vector<Produced> produced = {
+      {kFraudAlerts, "player_1", "{\"user_id\":\"player_1\",\"" + endless + "\":1}"},
+      {kFraudAlerts, endless, "{}"},
+      {kServerAlerts, "server_1",
+       "{\"event_name\":\"server_metrics\",\"parameters\":{\"server_id\":\"server_1\","
+       "\"cpu_load\":90,\"memory_usage\":90,\"latency\":1},\"event_timestamp\":\"\","
+       "\"server_data\":{\"region\":\"" +
+           endless + "\",\"server_type\":\"" + endless + "\"}}"}};
+  for (const OutputKind output : {kFraudAlerts, kServerAlerts}) {
+    const Comparison c = JudgedOnce({}, produced, output);
+    std::size_t shown = 0;
+    for (const std::vector<FlawExample>& examples : c.examples) {
+      shown += examples.size();
+      for (const FlawExample& example : examples) {
+        CHECK(example.key.size() < 1'000);
+        CHECK(example.got.size() < 1'000);
+      }
+    }
+    CHECK(shown == (output == kFraudAlerts ? 2 : 1));
+  }
+}
+
 TEST_CASE("OutputMatcher: ids with the run's prefix are its own, others are foreign") {
   World world;
   world.events.push_back({Kind::kPlayer, "player_ab_7", testing::PlayerLine("player_ab_7")});

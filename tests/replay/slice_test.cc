@@ -9,6 +9,7 @@
 #include <array>
 #include <filesystem>
 #include <fstream>
+#include <limits>
 #include <memory>
 #include <optional>
 #include <random>
@@ -253,6 +254,10 @@ TEST_CASE("Slice: at rate max an event's instant is the one it was stamped with"
   world.Make();
   world.LeaveCheckpoints(1'024);
   CheckSlices(world, 3, 40);
+  // An offset that leads out of the time that there is.
+  Slice beyond;
+  beyond.from = RunInstant{true, std::numeric_limits<std::int64_t>::max()};
+  CHECK(world.Made(beyond, std::nullopt, nullptr).empty());
 }
 
 TEST_CASE("Slice: events that did not arrive cause nothing, also in the state behind them") {

@@ -97,5 +97,48 @@ TEST_CASE("LiveReader: what was seen waits until all that may have caused it was
   CHECK(seen.back() == "d");
 }
 
+// Gives records that have neither key nor value, as many as are asked for.
+class EndlessCollector : public Collector {
+ public:
+  static constexpr int kRecords = 4'096;  // each time
+
+  Status Poll(milliseconds /*timeout*/, const Sink& sink) override {
+    for (int i = 0; i < kRecords; ++i) {
+      sink({0, Kind::kPlayer, 0, 0, std::nullopt, std::string_view(), -1});
+    }
+    polls_.fetch_add(1);
+    return {};
+  }
+  [[nodiscard]] bool at_end() const override { return false; }
+  [[nodiscard]] milliseconds quiet_for() const override { return milliseconds(0); }
+  [[nodiscard]] std::optional<std::uint32_t> partitions(Kind /*input*/) const override {
+    return std::nullopt;
+  }
+  [[nodiscard]] int polls() const { return polls_.load(); }
+
+ private:
+  std::atomic<int> polls_{0};
+};
+
+TEST_CASE("LiveReader: records without a byte fill its memory as others do") {
+  DeliveryWatch watch;
+  watch.Offering(100);
+  EndlessCollector collector;
+  LiveReader reader(&collector, watch);
+  reader.Start();
+  // Until it waits for room. So much memory has room for this many at most.
+  constexpr int kMost = static_cast<int>(LiveReader::kMostBytes) / EndlessCollector::kRecords;
+  int before = -1;
+  while (collector.polls() != before && collector.polls() <= kMost) {
+    before = collector.polls();
+    std::this_thread::sleep_for(milliseconds(200));
+  }
+  CHECK(collector.polls() < kMost);
+  // Nothing of it was told, and yet it is handed on, for the sake of the memory.
+  int taken = 0;
+  CHECK(reader.Take(0, [&taken](const LiveReader::Record& /*record*/) { ++taken; }).ok());
+  CHECK(taken >= before * EndlessCollector::kRecords);
+}
+
 }  // namespace
 }  // namespace playload

@@ -3,6 +3,8 @@
 #include "generator/verify/locate.h"
 
 #include <doctest/doctest.h>
+#include <librdkafka/rdkafka.h>
+#include <librdkafka/rdkafka_mock.h>
 
 #include <atomic>
 #include <chrono>
@@ -62,6 +64,18 @@ std::vector<std::string> LinesOf(const ExpectOptions& options) {
   return lines;
 }
 
+void RunInto(const std::string& brokers, const Scenario& scenario, Position events,
+             const std::string& run_dir) {
+  RunOptions options;
+  options.spec = test::SpecOf(scenario, 5, events);
+  options.start_given = true;
+  options.to = {*ParseAddress("kafka://" + brokers)};
+  options.run_dir = run_dir;
+  Progress progress(Progress::Style::kQuiet, 2);
+  const RunResult result = Execute(std::move(options), kNotSet, kNotSet, progress);
+  REQUIRE_MESSAGE(result.status.ok(), result.status.message());
+}
+
 TEST_CASE("Locate: every event of a history is where it says") {
   const Result<std::unique_ptr<EmbeddedKafka>> kafka = EmbeddedKafka::Start(kTopics, 3);
   REQUIRE_MESSAGE(kafka.has_value(), kafka.error().message());
@@ -70,14 +84,7 @@ TEST_CASE("Locate: every event of a history is where it says") {
   const Result<Scenario> scenario = LoadScenario("fraud-ring", {});
   REQUIRE(scenario.has_value());
   for (int n = 0; n < 2; ++n) {  // the second run begins behind the first one's events
-    RunOptions options;
-    options.spec = test::SpecOf(*scenario, 5, 8'000);
-    options.start_given = true;
-    options.to = {*ParseAddress("kafka://" + brokers)};
-    options.run_dir = folder / ("run" + std::to_string(n));
-    Progress progress(Progress::Style::kQuiet, 2);
-    const RunResult result = Execute(std::move(options), kNotSet, kNotSet, progress);
-    REQUIRE_MESSAGE(result.status.ok(), result.status.message());
+    RunInto(brokers, *scenario, 8'000, folder / ("run" + std::to_string(n)));
   }
   const std::map<Place, std::string> there = Read(brokers);
   const Result<Manifest> manifest = ReadManifest(folder / "run1");
@@ -112,6 +119,28 @@ TEST_CASE("Locate: every event of a history is where it says") {
     }
   }
   CHECK(found > 10);
+}
+
+TEST_CASE("Locate: does not wait for ever for a broker that gives nothing") {
+  const Result<std::unique_ptr<EmbeddedKafka>> kafka = EmbeddedKafka::Start(kTopics, 1);
+  REQUIRE_MESSAGE(kafka.has_value(), kafka.error().message());
+  const test::ScratchFolder folder;
+  const Result<Scenario> scenario = LoadScenario("fraud-ring", {});
+  REQUIRE(scenario.has_value());
+  RunInto((*kafka)->bootstrap(), *scenario, 1'000, folder / "run");
+  constexpr std::int16_t kFetch = 1;
+  std::vector<rd_kafka_resp_err_t> errors(10'000, RD_KAFKA_RESP_ERR_NOT_LEADER_FOR_PARTITION);
+  rd_kafka_mock_push_request_errors_array((*kafka)->cluster(), kFetch, errors.size(),
+                                          errors.data());
+  LocateSource source;
+  source.kafka.brokers = (*kafka)->bootstrap();
+  source.kafka.connect_timeout = std::chrono::milliseconds(1'000);
+  source.topics = {"player-events", "purchase-events", "server-metrics"};
+  HistoryEvent event;
+  event.key = "player_1";
+  event.value = "{}";
+  const Status located = Locate(source, {&event}, {}, kNotSet);
+  CHECK(located.code() == Code::kUnreachable);
 }
 
 }  // namespace

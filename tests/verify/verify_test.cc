@@ -4,6 +4,8 @@
 #include "generator/verify/verify.h"
 
 #include <doctest/doctest.h>
+#include <librdkafka/rdkafka.h>
+#include <librdkafka/rdkafka_mock.h>
 #include <unistd.h>
 
 #include <atomic>
@@ -712,6 +714,92 @@ TEST_CASE("Verify: a run through Kafka, a right pipeline and a wrong one") {
   const Result<PipelineReport> nothing = RunPipeline(pipeline, kNotSet);
   REQUIRE_MESSAGE(nothing.has_value(), nothing.error().message());
   CHECK(nothing->read == std::array<std::uint64_t, 3>{0, 0, 0});
+}
+
+// Somebody else's records, which never end.
+TEST_CASE("Verify: what comes of others does not keep it from ending") {
+  const Result<std::unique_ptr<EmbeddedKafka>> kafka = EmbeddedKafka::Start(kTopics, 1);
+  REQUIRE_MESSAGE(kafka.has_value(), kafka.error().message());
+  PipelineOptions pipeline;
+  pipeline.brokers = (*kafka)->bootstrap();
+  pipeline.until_idle = milliseconds(300);
+  Scratch scratch;
+  Execute(Spec("fraud-and-overload", 4'000), "kafka://" + pipeline.brokers, scratch / "run");
+  REQUIRE(RunPipeline(pipeline, kNotSet).has_value());
+  VerifyOptions options;
+  options.run_dir = scratch / "run";
+  options.from = "kafka://" + pipeline.brokers;
+  // Longer than the test may take: the end comes because all is there.
+  options.timeout = std::chrono::minutes(10);
+  for (const std::string player : {"player_other_1", "player_99999999"}) {
+    CAPTURE(player);
+    std::atomic<bool> done{false};
+    std::thread others([&] {
+      char error[200];
+      rd_kafka_conf_t* const conf = rd_kafka_conf_new();
+      rd_kafka_conf_set(conf, "bootstrap.servers", pipeline.brokers.c_str(), error, sizeof(error));
+      rd_kafka_t* const producer = rd_kafka_new(RD_KAFKA_PRODUCER, conf, error, sizeof(error));
+      const std::string value = R"({"player_id":")" + player + R"(","event_count":1})";
+      rd_kafka_topic_t* const topic =
+          rd_kafka_topic_new(producer, "player-session-summaries", nullptr);
+      while (!done) {
+        std::string copied = value;
+        rd_kafka_produce(topic, RD_KAFKA_PARTITION_UA, RD_KAFKA_MSG_F_COPY, copied.data(),
+                         copied.size(), player.data(), player.size(), nullptr);
+        rd_kafka_poll(producer, 100);
+      }
+      rd_kafka_flush(producer, 5'000);
+      rd_kafka_topic_destroy(topic);
+      rd_kafka_destroy(producer);
+    });
+    const Result<Verification> found = Verify(options, kNotSet);
+    done = true;
+    others.join();
+    REQUIRE_MESSAGE(found.has_value(), found.error().message());
+    const Comparison& summaries = Of(found->verdict, "player-session-summaries");
+    CHECK(summaries.matched == summaries.expected);
+    CHECK(Of(found->verdict, "fraud-alerts").passed());
+    // Of another run; or of nobody, and then it is waited for silence first.
+    CHECK((player == "player_other_1" ? summaries.foreign : summaries.flaw(Flaw::kUnexpected)) > 3);
+  }
+}
+
+TEST_CASE("Verify: a broker that gives no more leaves a verdict, which says so") {
+  const Result<std::unique_ptr<EmbeddedKafka>> kafka = EmbeddedKafka::Start(kTopics, 3);
+  REQUIRE_MESSAGE(kafka.has_value(), kafka.error().message());
+  PipelineOptions pipeline;
+  pipeline.brokers = (*kafka)->bootstrap();
+  pipeline.until_idle = milliseconds(300);
+  REQUIRE(ParseBreakage("threshold=6", &pipeline.breakage).ok());
+  Scratch scratch;
+  Execute(Spec("fraud-and-overload", 4'000), "kafka://" + pipeline.brokers, scratch / "run");
+  REQUIRE(RunPipeline(pipeline, kNotSet).has_value());
+  VerifyOptions options;
+  options.run_dir = scratch / "run";
+  options.from = "kafka://" + pipeline.brokers;
+  options.timeout = options.connect_timeout = milliseconds(1'500);
+  options.locate = true;
+  const auto notes_of = [&] {
+    const Result<Verification> found = Verify(options, kNotSet);
+    REQUIRE_MESSAGE(found.has_value(), found.error().message());
+    CHECK(Of(found->verdict, "fraud-alerts").flaw(Flaw::kMissing) > 0);
+    std::string notes;
+    for (const std::string& note : found->verdict.notes) notes += note + "\n";
+    return notes;
+  };
+  CHECK(notes_of() == "");
+  // Who asks for the inputs' leaders gets none.
+  rd_kafka_mock_topic_set_error((*kafka)->cluster(), "purchase-events",
+                                RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE);
+  CHECK(notes_of().find("where the examples' events are in Kafka is not known") !=
+        std::string::npos);
+  // Nobody gets records any more.
+  options.locate = false;
+  constexpr std::int16_t kFetch = 1;
+  std::vector<rd_kafka_resp_err_t> errors(10'000, RD_KAFKA_RESP_ERR_NOT_LEADER_FOR_PARTITION);
+  rd_kafka_mock_push_request_errors_array((*kafka)->cluster(), kFetch, errors.size(),
+                                          errors.data());
+  CHECK(notes_of().find("what is called missing may be there") != std::string::npos);
 }
 
 // A reader that saw the end of a partition may not have seen yet what was written since: the

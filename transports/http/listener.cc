@@ -34,8 +34,9 @@ socklen_t Fill(const ListenAddress& address, sockaddr_storage* out) {
 
 Status CannotListen(const ListenAddress& address, int error) {
   std::string why = ErrnoText(error);
-  if (error == EADDRINUSE)
+  if (error == EADDRINUSE) {
     why = "another program listens there; take another port, or 0 for a free one";
+  }
   if (error == EADDRNOTAVAIL) why = "this machine has no such address";
   if (error == EACCES) why = "ports below 1,024 are root's";
   return {Code::kCannotListen, "cannot listen on " + address.text() + ": " + why};
