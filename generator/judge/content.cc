@@ -1,7 +1,6 @@
 #include "generator/judge/content.h"
 
 #define XXH_INLINE_ALL
-#include <simdjson.h>
 #include <xxhash.h>
 
 #include <algorithm>
@@ -21,8 +20,9 @@ void AppendCanonical(const element& value, std::string* out) {
   switch (value.type()) {
     case element_type::OBJECT: {
       std::vector<std::pair<std::string_view, element>> fields;
-      for (const auto field : simdjson::dom::object(value))
+      for (const auto field : simdjson::dom::object(value)) {
         fields.emplace_back(field.key, field.value);
+      }
       std::stable_sort(fields.begin(), fields.end(),
                        [](const auto& a, const auto& b) { return a.first < b.first; });
       *out += '{';
@@ -61,34 +61,36 @@ void AppendCanonical(const element& value, std::string* out) {
 
 }  // namespace
 
-struct ContentReader::Impl {
-  simdjson::dom::parser parser;
-  simdjson::dom::parser line_parser;
-  std::string canonical;
-  std::string line_value;
-};
+std::optional<element> ContentReader::Parse(std::string_view value) {
+  element json;
+  if (parser_.parse(value.data(), value.size()).get(json) != simdjson::SUCCESS) return std::nullopt;
+  return json;
+}
 
-ContentReader::ContentReader() : impl_(std::make_unique<Impl>()) {}
-ContentReader::~ContentReader() = default;
+std::optional<std::string_view> ContentReader::TextAt(element json,
+                                                      const std::vector<std::string>& path) {
+  if (path.empty()) return std::nullopt;
+  for (const std::string& name : path) {
+    if (json[name].get(json) != simdjson::SUCCESS) return std::nullopt;
+  }
+  std::string_view text;
+  if (json.get(text) != simdjson::SUCCESS) return std::nullopt;
+  return text;
+}
+
+std::uint64_t ContentReader::Hash(const element& json) {
+  canonical_.clear();
+  AppendCanonical(json, &canonical_);
+  return XXH3_64bits(canonical_.data(), canonical_.size());
+}
 
 std::optional<ContentReader::Content> ContentReader::Read(
     std::optional<std::string_view> key, std::string_view value,
     const std::vector<std::string>& key_path) {
-  element json;
-  if (impl_->parser.parse(value.data(), value.size()).get(json) != simdjson::SUCCESS) {
-    return std::nullopt;
-  }
-  if (!key && !key_path.empty()) {
-    element at = json;
-    const bool found = std::all_of(
-        key_path.begin(), key_path.end(),
-        [&at](const std::string& name) { return at[name].get(at) == simdjson::SUCCESS; });
-    std::string_view named;
-    if (found && at.get(named) == simdjson::SUCCESS) key = named;
-  }
-  impl_->canonical.clear();
-  AppendCanonical(json, &impl_->canonical);
-  return Content{key, XXH3_64bits(impl_->canonical.data(), impl_->canonical.size())};
+  const std::optional<element> json = Parse(value);
+  if (!json) return std::nullopt;
+  if (!key) key = TextAt(*json, key_path);
+  return Content{key, Hash(*json)};
 }
 
 ContentReader::Line ContentReader::ReadLine(std::string_view line, std::string_view output) {
@@ -98,14 +100,14 @@ ContentReader::Line ContentReader::ReadLine(std::string_view line, std::string_v
   std::string_view key;
   element value;
   if (!line.starts_with(kHead) ||
-      impl_->line_parser.parse(line.data(), line.size()).get(fields) != simdjson::SUCCESS ||
+      line_parser_.parse(line.data(), line.size()).get(fields) != simdjson::SUCCESS ||
       fields["output"].get(name) != simdjson::SUCCESS || name != output ||
       fields["key"].get(key) != simdjson::SUCCESS ||
       fields["value"].get(value) != simdjson::SUCCESS) {
     return {std::nullopt, line};
   }
-  impl_->line_value = simdjson::minify(value);
-  return {key, impl_->line_value};
+  line_value_ = simdjson::minify(value);
+  return {key, line_value_};
 }
 
 }  // namespace playload

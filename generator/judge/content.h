@@ -1,12 +1,14 @@
 // ContentReader: what an output record says and whom it is about, whatever form its JSON has: no
 // blanks, fields by name, numbers as doubles.
 //
-// Threads: one thread at a time. Ownership: texts live until the next Read() or ReadLine().
+// Threads: one thread at a time. Ownership: elements live until the next Parse() or Read(), lines
+// until the next ReadLine().
 
 #pragma once
 
+#include <simdjson.h>
+
 #include <cstdint>
-#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -16,18 +18,19 @@ namespace playload {
 
 class ContentReader {
  public:
+  // nullopt: not JSON.
+  std::optional<simdjson::dom::element> Parse(std::string_view value);
+  // The text at a path, names from the outside in; of an empty one nothing.
+  static std::optional<std::string_view> TextAt(simdjson::dom::element json,
+                                                const std::vector<std::string>& path);
+  // XXH3 over the one form that all ways of writing it have.
+  std::uint64_t Hash(const simdjson::dom::element& json);
+
   struct Content {
     std::optional<std::string_view> key;
-    std::uint64_t hash = 0;  // XXH3 over the one form that all ways of writing it have
+    std::uint64_t hash = 0;
   };
-
-  ContentReader();
-  ~ContentReader();
-  ContentReader(const ContentReader&) = delete;
-  ContentReader& operator=(const ContentReader&) = delete;
-
-  // Of a record without a key, `key_path` says where in the value it stands: names from the outside
-  // in; empty: nowhere. nullopt: not JSON.
+  // All of it; a record without a key has it at `key_path` of its value. nullopt: not JSON.
   std::optional<Content> Read(std::optional<std::string_view> key, std::string_view value,
                               const std::vector<std::string>& key_path);
 
@@ -40,8 +43,10 @@ class ContentReader {
   Line ReadLine(std::string_view line, std::string_view output);
 
  private:
-  struct Impl;
-  std::unique_ptr<Impl> impl_;
+  simdjson::dom::parser parser_;
+  simdjson::dom::parser line_parser_;
+  std::string canonical_;   // reused
+  std::string line_value_;  // of the latest line
 };
 
 }  // namespace playload

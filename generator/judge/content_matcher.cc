@@ -1,9 +1,5 @@
 #include "generator/judge/content_matcher.h"
 
-#define XXH_INLINE_ALL
-#include <simdjson.h>
-#include <xxhash.h>
-
 #include <algorithm>
 #include <array>
 #include <cmath>
@@ -12,16 +8,15 @@
 #include <unordered_set>
 #include <utility>
 
+#include "generator/judge/content.h"
 #include "generator/judge/sequences.h"
 #include "generator/judge/uncalled.h"
-#include "generator/rules/json_text.h"
 
 namespace playload {
 
 namespace {
 
 using simdjson::dom::element;
-using simdjson::dom::element_type;
 
 constexpr std::size_t kMostTextBytes = std::size_t{256} << 20;
 constexpr std::size_t kMostProducedTextBytes = std::size_t{32} << 20;  // of them
@@ -45,50 +40,6 @@ struct Item {
   static Item StandIn(std::uint32_t number) { return {~std::uint64_t{number}}; }
 };
 using Items = std::vector<Item>;
-
-// One text for all ways of writing a value: no blanks, fields by name, numbers as doubles.
-void AppendCanonical(const element& value, std::string* out) {
-  switch (value.type()) {
-    case element_type::OBJECT: {
-      std::vector<std::pair<std::string_view, element>> fields;
-      for (const auto field : simdjson::dom::object(value)) {
-        fields.emplace_back(field.key, field.value);
-      }
-      std::stable_sort(fields.begin(), fields.end(),
-                       [](const auto& a, const auto& b) { return a.first < b.first; });
-      *out += '{';
-      for (const auto& [name, inner] : fields) {
-        AppendJsonText(name, out);
-        *out += ':';
-        AppendCanonical(inner, out);
-        *out += ',';
-      }
-      *out += '}';
-      break;
-    }
-    case element_type::ARRAY:
-      *out += '[';
-      for (const element inner : simdjson::dom::array(value)) {
-        AppendCanonical(inner, out);
-        *out += ',';
-      }
-      *out += ']';
-      break;
-    case element_type::STRING:
-      AppendJsonText(std::string_view(value), out);
-      break;
-    case element_type::BOOL:
-      *out += bool(value) ? "true" : "false";
-      break;
-    case element_type::NULL_VALUE:
-      *out += "null";
-      break;
-    default:
-      // 0 and -0 are one number.
-      AppendJsonNumber(double(value) + 0.0, false, out);
-      break;
-  }
-}
 
 // By ExprType.
 constexpr const char* kTypeNames[] = {"condition", "text", "whole number", "number"};
@@ -310,21 +261,12 @@ struct ContentMatcher::Impl {
   bool forget = false;
   bool recalls = false;
   bool settled = false;
-  simdjson::dom::parser parser;
-  simdjson::dom::parser line_parser;
-  std::string canonical;                                         // reused
-  std::string line_value;                                        // reused
+  ContentReader reader;
   using Texts = std::unordered_map<std::uint64_t, std::string>;  // of contents
   Texts texts;
   Texts older;  // with `forget`: those before them
   std::size_t text_bytes = 0;
   std::size_t produced_text_bytes = 0;  // of them, of contents that nobody expected when they came
-
-  std::uint64_t ContentOf(const element& value) {
-    canonical.clear();
-    AppendCanonical(value, &canonical);
-    return XXH3_64bits(canonical.data(), canonical.size());
-  }
 
   // `why`: what makes it unreadable, or "".
   void KeepText(std::uint64_t content, std::string_view text, const std::string& why,
@@ -415,10 +357,9 @@ ContentMatcher::Identity ContentMatcher::Expect(std::size_t topic, std::string_v
                                                 std::string_view value, bool certain) {
   Impl::OneTopic& t = impl_->topics[topic];
   const std::uint64_t number = t.Number(key);
-  element json;
-  // What is expected is our own.
-  if (impl_->parser.parse(value.data(), value.size()).get(json) != simdjson::SUCCESS) return {};
-  const std::uint64_t content = impl_->ContentOf(json);
+  const std::optional<element> json = impl_->reader.Parse(value);
+  if (!json) return {};  // it is our own, and always is JSON
+  const std::uint64_t content = impl_->reader.Hash(*json);
   impl_->KeepText(content, value, "", false);
   const Item item{content, !certain};
   if (impl_->recalls) {
@@ -463,25 +404,17 @@ std::optional<ContentMatcher::Produced> ContentMatcher::AddProduced(
     std::size_t topic, std::int32_t source, std::optional<std::string_view> key,
     std::string_view value) {
   Impl::OneTopic& t = impl_->topics[topic];
-  element json;
-  if (impl_->parser.parse(value.data(), value.size()).get(json) != simdjson::SUCCESS) {
+  const std::optional<element> json = impl_->reader.Parse(value);
+  if (!json) {
     impl_->AddUnreadable(&t, key.value_or(""),
                          value.empty() ? "no value, as a tombstone has none" : "not JSON", value);
     return std::nullopt;
   }
-  if (!json.is_object()) {
+  if (!json->is_object()) {
     impl_->AddUnreadable(&t, key.value_or(""), "not a JSON object", value);
     return std::nullopt;
   }
-  std::string_view named;
-  if (!key && !t.topic.key_path.empty()) {
-    element at = json;
-    bool found = true;
-    for (const std::string& name : t.topic.key_path) {
-      found = found && at[name].get(at) == simdjson::SUCCESS;
-    }
-    if (found && at.get(named) == simdjson::SUCCESS) key = named;
-  }
+  if (!key) key = ContentReader::TextAt(*json, t.topic.key_path);
   if (!key) {
     impl_->AddUnreadable(&t, "", "neither key nor value say whom it is about", value);
     return std::nullopt;
@@ -496,9 +429,9 @@ std::optional<ContentMatcher::Produced> ContentMatcher::AddProduced(
     ++t.not_compared;
     if (counts) return Produced{*key, std::nullopt};
     t.uncalled_keys += known ? 0 : 1;
-    return Produced{*key, Identity{t.Number(*key), impl_->ContentOf(json)}};
+    return Produced{*key, Identity{t.Number(*key), impl_->reader.Hash(*json)}};
   }
-  const std::string why = WhyUnreadable(json, t.topic.fields);
+  const std::string why = WhyUnreadable(*json, t.topic.fields);
   if (counts) {
     t.AddStranger(*key, why.empty() ? Flaw::kUnexpected : Flaw::kUnreadable,
                   [&] { return Impl::Shown(value, why); });
@@ -507,7 +440,7 @@ std::optional<ContentMatcher::Produced> ContentMatcher::AddProduced(
   const std::uint64_t number = t.Number(*key);
   std::int32_t& of_key = t.sources[number];
   of_key = of_key == kNoSource || of_key == source ? source : kSeveral;
-  const std::uint64_t content = impl_->ContentOf(json);
+  const std::uint64_t content = impl_->reader.Hash(*json);
   impl_->KeepText(content, value, why, true);
   t.sequences.AddProduced(number, {content, false, !why.empty()});
   return Produced{*key, Identity{number, content}};
@@ -516,20 +449,8 @@ std::optional<ContentMatcher::Produced> ContentMatcher::AddProduced(
 std::optional<ContentMatcher::Produced> ContentMatcher::AddLine(std::size_t topic,
                                                                 std::int32_t source,
                                                                 std::string_view line) {
-  constexpr std::string_view kHead = R"({"output":)";
-  simdjson::dom::object fields;
-  std::string_view name;
-  std::string_view key;
-  element value;
-  if (!line.starts_with(kHead) ||
-      impl_->line_parser.parse(line.data(), line.size()).get(fields) != simdjson::SUCCESS ||
-      fields["output"].get(name) != simdjson::SUCCESS || name != impl_->topics[topic].topic.name ||
-      fields["key"].get(key) != simdjson::SUCCESS ||
-      fields["value"].get(value) != simdjson::SUCCESS) {
-    return AddProduced(topic, source, std::nullopt, line);
-  }
-  impl_->line_value = simdjson::minify(value);
-  return AddProduced(topic, source, key, impl_->line_value);
+  const ContentReader::Line read = impl_->reader.ReadLine(line, impl_->topics[topic].topic.name);
+  return AddProduced(topic, source, read.key, read.value);
 }
 
 std::uint64_t ContentMatcher::foreign() const {
