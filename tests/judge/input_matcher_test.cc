@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "tests/judge/pipeline_world.h"
 #include "transports/kafka/partition.h"
 
 namespace playload {
@@ -80,22 +81,18 @@ void Add(const std::vector<Read>& reads, InputMatcher* matcher) {
   for (const Read& r : reads) matcher->AddRead(r.kind, r.partition, r.offset, r.key, r.value);
 }
 
+// As of testing::Counts(), of all topics together.
 std::string Counts(const std::array<Comparison, kKinds>& comparisons) {
-  std::uint64_t expected = 0, matched = 0, may = 0, foreign = 0;
-  std::array<std::uint64_t, kFlaws> flaws{};
+  Comparison all;
   for (const Comparison& c : comparisons) {
     CHECK(c.expected == c.matched + c.flaw(Flaw::kMissing) + c.flaw(Flaw::kWrong));
-    expected += c.expected;
-    matched += c.matched;
-    may += c.may;
-    foreign += c.foreign;
-    for (unsigned f = 0; f < kFlaws; ++f) flaws[f] += c.flaws[f];
+    all.expected += c.expected;
+    all.matched += c.matched;
+    all.may += c.may;
+    all.foreign += c.foreign;
+    for (unsigned f = 0; f < kFlaws; ++f) all.flaws[f] += c.flaws[f];
   }
-  std::string text = std::to_string(expected) + "/" + std::to_string(matched);
-  for (const std::uint64_t count : flaws) text += " " + std::to_string(count);
-  if (may > 0) text += " may " + std::to_string(may);
-  if (foreign > 0) text += " foreign " + std::to_string(foreign);
-  return text;
+  return testing::Counts(all);
 }
 
 std::string Judged(const std::vector<Line>& lines, const std::vector<Read>& reads) {
