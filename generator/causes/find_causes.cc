@@ -4,7 +4,6 @@
 #include <optional>
 #include <utility>
 
-#include "generator/causes/event_search.h"
 #include "generator/judge/outputs_judge.h"
 #include "generator/judge/rule_topics.h"
 
@@ -55,21 +54,21 @@ CauseFinder::CauseFinder(const CauseOptions& options, const std::vector<Comparis
   }
 }
 
-template <typename Needs, typename Tell>
+template <typename Tell>
 Status CauseFinder::Walk(const Replay& replay, const Arrivals& arrivals,
-                         const std::atomic<bool>& stop, const Needs& needs, const Tell& tell) {
+                         const std::atomic<bool>& stop, const std::array<Needs, kKinds>& needs,
+                         const Tell& tell) {
   RecordEvents events(replay, &symbols_);
   EventFacts facts;
   std::array<Arrival, kRunLength> room;
   Status walked = replay.Walk([&](const ReplayedRun& run) {
     const Arrival* const arrived = ArrivalsOf(arrivals, run, &room);
     for (std::uint32_t i = 0; i < run.count; ++i) {
-      const Kind kind = KindOf(run.records[i].action);
-      const auto [fields, time] = needs(kind);
-      if (fields == 0 || arrived[i] == Arrival::kNever || !RecordFacts::Valid(run.records[i])) {
+      const Needs& its = needs[static_cast<unsigned>(KindOf(run.records[i].action))];
+      if (its.fields == 0 || arrived[i] == Arrival::kNever || !RecordFacts::Valid(run.records[i])) {
         continue;
       }
-      events.Read(run, i, fields, time, &facts);
+      events.Read(run, i, its.fields, its.time, &facts);
       tell(facts, events, arrived[i], run.first + i);
     }
     return !stop.load(std::memory_order_relaxed);
@@ -82,64 +81,18 @@ Status CauseFinder::Walk(const Replay& replay, const Arrivals& arrivals,
 
 Status CauseFinder::Find(const Replay& replay, const Arrivals& arrivals,
                          const std::atomic<bool>& stop, std::vector<Comparison>* comparisons) {
-  struct Needs {
-    std::uint32_t fields = 0;
-    bool time = false;
-  };
-  std::array<Needs, kKinds> needs{};
-  for (const auto& output : outputs_) {
-    Needs& of_kind = needs[static_cast<unsigned>(output->rule().input)];
-    of_kind.fields |= output->needs();
-    of_kind.time = of_kind.time || output->needs_time();
-  }
-  const auto of_kind = [&needs](Kind kind) { return needs[static_cast<unsigned>(kind)]; };
-  Status walked =
-      Walk(replay, arrivals, stop, of_kind,
-           [this](const EventFacts& facts, RecordEvents& texts, Arrival arrival, Position) {
-             for (const auto& output : outputs_) {
-               if (output->rule().input == facts.kind) {
-                 output->Tell(facts, texts, arrival);
-               }
-             }
-           });
-  if (!walked.ok()) return walked;
-
+  if (Status s = TellSuspects(replay, arrivals, stop); !s.ok()) return s;
   std::vector<Suspects::Finding> findings;
   std::vector<std::unique_ptr<EventSearch>> searches;
-  needs = {};
   for (const auto& output : outputs_) {
     output->End();
     findings.push_back(output->Judge());
     const Suspects::Finding& finding = findings.back();
     const bool explained =
         !finding.found.empty() && finding.found.front().explains == finding.differing;
-    if (explained || !EventSearch::Applies(output->rule())) {
-      searches.push_back(nullptr);
-      continue;
-    }
-    searches.push_back(
-        std::make_unique<EventSearch>(output->output().rule, options_.delivery, &symbols_));
-    EventSearch& search = *searches.back();
-    for (const std::uint64_t key : output->Differing(EventSearch::kMostKeys)) {
-      search.Want(key, output->Came(key));
-    }
-    if (search.empty()) continue;
-    Needs& its = needs[static_cast<unsigned>(output->rule().input)];
-    its.fields |= search.needs();
-    its.time = its.time || search.needs_time();
+    searches.push_back(explained ? nullptr : SearchFor(*output));
   }
-  if (std::any_of(needs.begin(), needs.end(), [](const Needs& n) { return n.fields != 0; })) {
-    walked = Walk(replay, arrivals, stop, of_kind,
-                  [&](const EventFacts& facts, RecordEvents& texts, Arrival, Position position) {
-                    for (std::size_t i = 0; i < outputs_.size(); ++i) {
-                      if (searches[i] && outputs_[i]->rule().input == facts.kind) {
-                        searches[i]->Add(facts, texts, position);
-                      }
-                    }
-                  });
-    if (!walked.ok()) return walked;
-  }
-
+  if (Status s = TellSearches(replay, arrivals, stop, searches); !s.ok()) return s;
   for (std::size_t i = 0; i < outputs_.size(); ++i) {
     Explanations causes{findings[i].differing, findings[i].agreeing, std::move(findings[i].found)};
     if (searches[i]) {
@@ -160,6 +113,51 @@ Status CauseFinder::Find(const Replay& replay, const Arrivals& arrivals,
     }
   }
   return {};
+}
+
+Status CauseFinder::TellSuspects(const Replay& replay, const Arrivals& arrivals,
+                                 const std::atomic<bool>& stop) {
+  std::array<Needs, kKinds> needs{};
+  for (const auto& output : outputs_) {
+    needs[static_cast<unsigned>(output->rule().input)].Add(output->needs(), output->needs_time());
+  }
+  return Walk(replay, arrivals, stop, needs,
+              [this](const EventFacts& facts, RecordEvents& texts, Arrival arrival, Position) {
+                for (const auto& output : outputs_) {
+                  if (output->rule().input == facts.kind) output->Tell(facts, texts, arrival);
+                }
+              });
+}
+
+std::unique_ptr<EventSearch> CauseFinder::SearchFor(const Suspects& output) {
+  if (!EventSearch::Applies(output.rule())) return nullptr;
+  auto search = std::make_unique<EventSearch>(output.output().rule, options_.delivery, &symbols_);
+  for (const std::uint64_t key : output.Differing(EventSearch::kMostKeys)) {
+    search->Want(key, output.Came(key));
+  }
+  return search;
+}
+
+Status CauseFinder::TellSearches(const Replay& replay, const Arrivals& arrivals,
+                                 const std::atomic<bool>& stop,
+                                 const std::vector<std::unique_ptr<EventSearch>>& searches) {
+  std::array<Needs, kKinds> needs{};
+  bool wanted = false;
+  for (std::size_t i = 0; i < searches.size(); ++i) {
+    if (!searches[i] || searches[i]->empty()) continue;
+    wanted = true;
+    needs[static_cast<unsigned>(outputs_[i]->rule().input)].Add(searches[i]->needs(),
+                                                                searches[i]->needs_time());
+  }
+  if (!wanted) return {};
+  return Walk(replay, arrivals, stop, needs,
+              [&](const EventFacts& facts, RecordEvents& texts, Arrival, Position position) {
+                for (std::size_t i = 0; i < searches.size(); ++i) {
+                  if (searches[i] && outputs_[i]->rule().input == facts.kind) {
+                    searches[i]->Add(facts, texts, position);
+                  }
+                }
+              });
 }
 
 }  // namespace playload

@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "generator/base/status.h"
+#include "generator/causes/event_search.h"
 #include "generator/causes/suspects.h"
 #include "generator/judge/verdict.h"
 #include "generator/replay/arrivals.h"
@@ -48,11 +49,26 @@ class CauseFinder {
               std::vector<Comparison>* comparisons);
 
  private:
-  struct Searched;
-  // Hands the valid events that arrived, or may have, to those that want events of their kind.
-  template <typename Needs, typename Tell>
+  // What the facts of an event must have.
+  struct Needs {
+    std::uint32_t fields = 0;
+    bool time = false;
+
+    void Add(std::uint32_t more, bool time_too) {
+      fields |= more;
+      time = time || time_too;
+    }
+  };
+  // Hands on the valid events that arrived, or may have, of the kinds that something is needed of.
+  template <typename Tell>
   Status Walk(const Replay& replay, const Arrivals& arrivals, const std::atomic<bool>& stop,
-              const Needs& needs, const Tell& tell);
+              const std::array<Needs, kKinds>& needs, const Tell& tell);
+  Status TellSuspects(const Replay& replay, const Arrivals& arrivals,
+                      const std::atomic<bool>& stop);
+  // Null where it has no meaning.
+  std::unique_ptr<EventSearch> SearchFor(const Suspects& output);
+  Status TellSearches(const Replay& replay, const Arrivals& arrivals, const std::atomic<bool>& stop,
+                      const std::vector<std::unique_ptr<EventSearch>>& searches);
 
   const CauseOptions options_;
   RecordSymbols symbols_;
