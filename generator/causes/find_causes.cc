@@ -23,9 +23,9 @@ std::optional<std::size_t> RuleBehind(const CauseOptions& options, const std::st
   }
   if (!found) return std::nullopt;
   const Rule& rule = rules[*found];
-  const bool unordered = options.partitioned[static_cast<unsigned>(rule.input)] &&
-                         rule.has_memory() && !IsPartitionKey(rule, false);
-  if (unordered || !IsRuleKey(rule, rule.output_key)) return std::nullopt;
+  if (IsOrderUnknown(rule, options.partitioned, false) || !IsRuleKey(rule, rule.output_key)) {
+    return std::nullopt;
+  }
   return found;
 }
 

@@ -186,14 +186,17 @@ void Suspects::Tell(const EventFacts& facts, RecordEvents& texts, Arrival arriva
     if (as_sets_) key->seen.resize(suspects_.size());
   }
   if (key != nullptr && arrival == Arrival::kUnknown) key->uncertain = true;
-  EventFacts by_arrival = facts;
-  by_arrival.time_ns = texts.Arrival();
   for (std::size_t i = 0; i < suspects_.size(); ++i) {
     Suspect* const suspect = suspects_[i].get();
     if (suspect->given_up || (key == nullptr && !suspect->whole)) continue;
     ++(key == nullptr ? whole_steps_ : steps_);
-    Collect(
-        i, suspect->Place(texts).Process(suspect->mutant.arrival_time ? by_arrival : facts, texts));
+    if (suspect->mutant.arrival_time) {
+      EventFacts by_arrival = facts;
+      by_arrival.time_ns = texts.Arrival();
+      Collect(i, suspect->Place(texts).Process(by_arrival, texts));
+      continue;
+    }
+    Collect(i, suspect->Place(texts).Process(facts, texts));
     if (i == kRight && key != nullptr && !suspect->places.front().edges().empty()) {
       key->uncertain = true;
     }

@@ -138,6 +138,11 @@ bool IsPartitionKey(const Rule& rule, bool compat) {
   return false;
 }
 
+bool IsOrderUnknown(const Rule& rule, const std::array<bool, kKinds>& partitioned, bool compat) {
+  return partitioned[static_cast<unsigned>(rule.input)] && rule.has_memory() &&
+         !IsPartitionKey(rule, compat);
+}
+
 bool IsRuleKey(const Rule& rule, const Expr& expr) {
   return expr.op == Expr::Op::kKey || (expr.op == Expr::Op::kField && expr.name == rule.key);
 }

@@ -5,6 +5,7 @@
 
 #pragma once
 
+#include <array>
 #include <string>
 #include <vector>
 
@@ -33,6 +34,9 @@ std::vector<OutputTopic> OutputTopicsOf(const RuleSet& rules, bool compat);
 // Whether the events of one key of this rule come to a pipeline in the order of the plan, from a
 // topic of several partitions.
 bool IsPartitionKey(const Rule& rule, bool compat);
+// Whether earlier events matter to this rule, and nobody knows the order of a key's: of inputs that
+// reach a pipeline through several partitions, by `partitioned`.
+bool IsOrderUnknown(const Rule& rule, const std::array<bool, kKinds>& partitioned, bool compat);
 // Whether an expression is the rule's key, however it is written.
 bool IsRuleKey(const Rule& rule, const Expr& expr);
 

@@ -238,8 +238,7 @@ class RulesJudge final : public OutputsJudge {
   void JudgeUnordered() {
     for (std::size_t r = 0; r < targets_.size(); ++r) {
       const Rule& rule = options_.rules.rules[r];
-      if (!targets_[r].topic || !options_.partitioned[static_cast<unsigned>(rule.input)] ||
-          !rule.has_memory() || IsPartitionKey(rule, options_.compat)) {
+      if (!targets_[r].topic || !IsOrderUnknown(rule, options_.partitioned, options_.compat)) {
         continue;
       }
       const std::size_t topic = *targets_[r].topic;

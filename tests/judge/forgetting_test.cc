@@ -1,12 +1,10 @@
 // What a live verification does to be small changes no verdict: forgetting what matched.
 
 #include <doctest/doctest.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <charconv>
-#include <fstream>
 #include <random>
 #include <string>
 #include <vector>
@@ -19,6 +17,7 @@ namespace {
 
 using testing::kAllOutputs;
 using testing::Produced;
+using testing::ResidentBytes;
 using testing::World;
 
 // The same damage for the same seed: repeats, losses, changed values, records in another order.
@@ -140,14 +139,6 @@ TEST_CASE("A matcher that forgets: a repeat of what was forgotten is wrong at on
 }
 
 #if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
-std::int64_t ResidentBytes() {
-  std::ifstream file("/proc/self/statm");
-  std::int64_t size = 0;
-  std::int64_t resident = 0;
-  file >> size >> resident;
-  return resident * sysconf(_SC_PAGESIZE);
-}
-
 TEST_CASE("A matcher that forgets takes no memory for what matched") {
   OutputMatcher::Options options;
   options.forget = true;

@@ -19,10 +19,7 @@ using testing::kAllOutputs;
 using testing::Produced;
 using testing::World;
 
-constexpr OutputKind kSummaries = OutputKind::kSummaries;
-constexpr OutputKind kAggregates = OutputKind::kAggregates;
-constexpr OutputKind kServerAlerts = OutputKind::kServerAlerts;
-constexpr OutputKind kFraudAlerts = OutputKind::kFraudAlerts;
+using enum OutputKind;
 
 // The judgement of one output, both sides told expected first, produced first, and in turns; the
 // three must agree.

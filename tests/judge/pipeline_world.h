@@ -4,7 +4,10 @@
 
 #pragma once
 
+#include <unistd.h>
+
 #include <cstdint>
+#include <fstream>
 #include <functional>
 #include <random>
 #include <string>
@@ -114,6 +117,15 @@ inline void Add(const std::vector<Produced>& produced, OutputMatcher* matcher, s
   for (std::size_t i = from; i < std::min(to, produced.size()); ++i) {
     matcher->AddProduced(produced[i].output, 0, produced[i].key, produced[i].value);
   }
+}
+
+// Of this process.
+inline std::int64_t ResidentBytes() {
+  std::ifstream file("/proc/self/statm");
+  std::int64_t size = 0;
+  std::int64_t resident = 0;
+  file >> size >> resident;
+  return resident * sysconf(_SC_PAGESIZE);
 }
 
 // "expected/matched missing unexpected duplicate wrong", and " unreadable n", " may n", " foreign

@@ -3,10 +3,8 @@
 #include "generator/judge/uncalled.h"
 
 #include <doctest/doctest.h>
-#include <unistd.h>
 
 #include <algorithm>
-#include <fstream>
 #include <random>
 #include <string>
 #include <vector>
@@ -19,12 +17,10 @@ namespace {
 
 using testing::kAllOutputs;
 using testing::Produced;
+using testing::ResidentBytes;
 using testing::World;
 
-constexpr OutputKind kSummaries = OutputKind::kSummaries;
-constexpr OutputKind kAggregates = OutputKind::kAggregates;
-constexpr OutputKind kServerAlerts = OutputKind::kServerAlerts;
-constexpr OutputKind kFraudAlerts = OutputKind::kFraudAlerts;
+using enum OutputKind;
 
 std::string Aggregate(double total, std::uint64_t count) {
   return "{\"total_amount\":" + std::to_string(total) +
@@ -278,14 +274,6 @@ TEST_CASE("Settled strangers are counted once so many are kept, before the end")
 }
 
 #if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
-std::int64_t ResidentBytes() {
-  std::ifstream file("/proc/self/statm");
-  std::int64_t size = 0;
-  std::int64_t resident = 0;
-  file >> size >> resident;
-  return resident * sysconf(_SC_PAGESIZE);
-}
-
 TEST_CASE("However much nothing calls for, it takes no memory") {
   World world;
   for (int i = 0; i < 6; ++i) world.Purchase(7, "USD");
