@@ -98,9 +98,11 @@ struct Stream::Impl {
   Slot* TakeFree(std::size_t self);
   void Encode(std::uint64_t number, Slot* slot, TimestampCursor& time);
   void ShowLanes(std::unique_lock<std::mutex>& lock, LanesWatcher* watcher);
-  void NextTile();                         // mutex held
-  Batch* Take();                           // mutex held
-  [[nodiscard]] bool NextIsReady() const;  // mutex held
+  void NextTile();  // mutex held
+  Batch* Take();    // mutex held
+  // Nothing is left to come. A batch that was claimed before Stop() still comes: its maker is at
+  // work on it. Mutex held.
+  [[nodiscard]] bool Over() const { return (stop || ended) && given == next_batch; }
 
   const RunSpec spec;
   const StreamOptions options;
@@ -416,18 +418,14 @@ void Stream::Impl::Encode(std::uint64_t number, Slot* slot, TimestampCursor& tim
 }
 
 Batch* Stream::Impl::Take() {
-  if (!NextIsReady()) return nullptr;
-  Slot* const slot = std::exchange(order[given % order.size()], nullptr);
+  Slot*& next = order[given % order.size()];
+  if (next == nullptr || !next->ready) return nullptr;
+  Slot* const slot = std::exchange(next, nullptr);
   slot->ready = false;
   ++given;
   tally.Add(slot->tally);
   digest += slot->digest;
   return slot;
-}
-
-bool Stream::Impl::NextIsReady() const {
-  const Slot* const slot = order[given % order.size()];
-  return slot != nullptr && slot->ready;
 }
 
 Stream::Stream(const RunSpec& spec, const StreamOptions& options)
@@ -444,10 +442,9 @@ Batch* Stream::Next() {
   std::unique_lock lock(impl_->mutex);
   for (;;) {
     if (Batch* batch = impl_->Take()) return batch;
-    if (impl_->stop || impl_->ended) return nullptr;
-    if (!impl_->reader_helps || !impl_->DoPiece(lock, 0, impl_->reader_time)) {
-      impl_->ready.wait(lock);
-    }
+    if (impl_->Over()) return nullptr;
+    const bool may_help = impl_->reader_helps && !impl_->stop;
+    if (!may_help || !impl_->DoPiece(lock, 0, impl_->reader_time)) impl_->ready.wait(lock);
   }
 }
 
@@ -458,7 +455,7 @@ Batch* Stream::TryNext() {
 
 bool Stream::ended() const {
   const std::lock_guard lock(impl_->mutex);
-  return (impl_->ended || impl_->stop) && !impl_->NextIsReady();
+  return impl_->Over();
 }
 
 void Stream::Recycle(Batch* batch) {

@@ -53,7 +53,7 @@ class Stream {
   Batch* TryNext();
   [[nodiscard]] bool ended() const;
   void Recycle(Batch* batch);
-  // Workers end soon; Next() returns what is ready, then null. Any thread.
+  // Workers end soon; Next() returns what they have begun, then null. Any thread.
   void Stop();
 
   // What a correct pipeline must put out for the events handed out so far by Next(), and the digest
