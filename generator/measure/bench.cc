@@ -33,7 +33,6 @@ constexpr std::int64_t kWarmPart = 5;
 constexpr std::int64_t kYardstickPart = 16;
 constexpr std::size_t kYardstickBatches = 2;
 constexpr std::int64_t kSimulatedEveryNs = 100'000;  // between two points of the curve
-constexpr std::int64_t kMostTimes = 4;               // as long as planned
 constexpr std::size_t kEncodedAtOnce = 4;            // batches between two looks at the clock
 // Pipe and files: so many pairs of a run and a plain loop.
 constexpr int kPairs = 3;
@@ -281,7 +280,7 @@ Status Bench::Simulate(Figures* row) {
       point.events += batch->count;
       stream.Recycle(batch);
     } while (begun == 0 || SteadyNow() < begun + ns);
-    if (IsTelling(curve, kSlices) || ns >= HalfStage() * kMostTimes) {
+    if (IsTelling(curve, kSlices) || ns >= LongestNs(HalfStage())) {
       return AddCurve(curve, kSlices, row);
     }
   }

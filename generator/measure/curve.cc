@@ -74,6 +74,12 @@ bool IsTelling(const std::vector<CurvePoint>& points, int slices) {
          Risings(points, slices).size() >= kFewestRisings;
 }
 
+std::int64_t LongestNs(std::int64_t asked_ns) {
+  constexpr std::int64_t kTimes = 4;
+  constexpr std::int64_t kEnoughNs = 2'000'000'000;
+  return std::max(kTimes * asked_ns, kEnoughNs);
+}
+
 Status AddCurve(const std::vector<CurvePoint>& points, int slices, Figures* figures) {
   const std::vector<CurvePoint> cuts = CutCurve(points, slices);
   Figures all;

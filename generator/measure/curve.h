@@ -31,6 +31,11 @@ std::vector<CurvePoint> CutCurve(const std::vector<CurvePoint>& points, int slic
 // slice must have some of them.
 bool IsTelling(const std::vector<CurvePoint>& points, int slices);
 
+// A curve that is not telling is taken again, each time twice as long, while it is shorter than
+// this: for one that was to last `asked_ns` four times that, or two seconds, as on a crowded
+// machine whoever makes events, or drains them, may not run at all for 100 ms.
+std::int64_t LongestNs(std::int64_t asked_ns);
+
 // Adds the slices of a curve to the figures. kInvalid, and nothing is added, when too little
 // happens in it.
 Status AddCurve(const std::vector<CurvePoint>& points, int slices, Figures* figures);

@@ -22,8 +22,6 @@ namespace {
 constexpr std::chrono::milliseconds kEvery{2};
 // Nothing is read in the last moments of a run, in which it winds up.
 constexpr std::int64_t kTailNs = 30'000'000;
-// A run that does not say enough is made again, each time twice as long.
-constexpr int kAttempts = 3;
 
 std::uint64_t AckedIn(const Deliveries& deliveries) {
   std::uint64_t acked = 0;
@@ -121,7 +119,8 @@ Status RunSampled(const RunOptions& run, const SampleOptions& options,
       return Status();
     };
     if (Status s = Watched(std::move(watched), stop); !s.ok()) return s;
-    if (attempt == kAttempts || IsTelling(sampler.points(), longer.slices)) {
+    if (IsTelling(sampler.points(), longer.slices) ||
+        longer.lasts_ns >= LongestNs(options.lasts_ns)) {
       return AddCurve(sampler.points(), longer.slices, figures);
     }
     longer.lasts_ns *= 2;

@@ -25,7 +25,8 @@ struct SampleOptions {
 };
 
 // The events that the one destination of `run` acknowledges, in slices of one run. Longer than
-// asked for where else too few events came. Run directories: run.run_dir with a number behind it.
+// asked for where else too few events came (LongestNs() in curve.h). Run directories: run.run_dir
+// with a number behind it.
 Status RunSampled(const RunOptions& run, const SampleOptions& options,
                   const std::atomic<bool>& stop, Figures* figures);
 
