@@ -14,6 +14,8 @@
 #include <utility>
 #include <vector>
 
+#include "generator/base/system.h"
+
 namespace playload {
 namespace {
 
@@ -138,6 +140,7 @@ void History::Impl::Wake() {
 }
 
 void History::Impl::Work() {
+  NameThisThread("http-history");
   try {
     ok = MakeFollowers();
     std::unique_lock lock(mutex);

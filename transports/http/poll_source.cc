@@ -9,6 +9,8 @@
 #include <thread>
 #include <utility>
 
+#include "generator/base/system.h"
+
 namespace playload {
 namespace {
 
@@ -78,6 +80,7 @@ void PollSource::Impl::Wake() {
 }
 
 void PollSource::Impl::Work() {
+  NameThisThread("http-poll");
   try {
     found.reserve(kBatchEvents);
     std::unique_lock lock(mutex);

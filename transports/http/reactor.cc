@@ -229,6 +229,7 @@ Ordinal Reactor::fastest() const {
 }
 
 void Reactor::Loop() {
+  NameThisThread("http");
   now_ns_ = SteadyNow();
   sweep_ns_ = now_ns_ + kSweepNs;
   while (phase_.load(std::memory_order_acquire) != Phase::kEnd) {
