@@ -38,6 +38,8 @@ std::uint64_t AggregateMatcher::Outstanding() const {
 }
 
 void AggregateMatcher::Judge(const IdForm& ids, Comparison* out) const {
+  out->expected += sequences_.gone();
+  out->matched += sequences_.gone();
   sequences_.Judge(
       [&](std::uint64_t user, const Items& items, std::uint32_t forgotten) {
         const std::size_t count = items.size() + forgotten;

@@ -14,6 +14,7 @@
 #include <string_view>
 #include <vector>
 
+#include "generator/judge/lives.h"
 #include "generator/judge/odd_records.h"
 #include "generator/judge/produced.h"
 #include "generator/judge/regular.h"
@@ -49,7 +50,9 @@ class AggregateMatcher {
   using Sequences = SequenceMatcher<AggregateItem>;
   using Items = std::vector<AggregateItem>;
 
-  AggregateMatcher(bool user_order, bool forget) : user_order_(user_order), sequences_(forget) {}
+  // `lives`: with `user_order` only.
+  AggregateMatcher(bool user_order, bool forget, const Lives* lives, Delivery delivery)
+      : user_order_(user_order), sequences_(forget, lives, delivery == Delivery::kAtLeastOnce) {}
 
   [[nodiscard]] bool NeedsRecall() { return sequences_.NeedsRecall(); }
   void Recall(std::uint64_t user, const PurchaseOutputs& outputs) {
@@ -63,6 +66,9 @@ class AggregateMatcher {
   }
 
   void Add(const ProducedRecord& record, std::string_view value);
+
+  void EndRecall() { sequences_.EndRecall(); }
+  void Leave(std::uint64_t user) { sequences_.Leave(user); }
 
   void DoNotJudge(std::uint64_t user) { sequences_.DoNotJudge(user); }
   void Close() { sequences_.Close(); }

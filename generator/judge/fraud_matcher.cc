@@ -8,12 +8,6 @@
 
 namespace playload {
 
-namespace {
-
-constexpr std::uint32_t kMostTransactions = 5;  // without an alert
-
-}  // namespace
-
 void FraudMatcher::Expect(const PurchaseFacts& facts, FraudAlert alert) {
   State& s = users_[facts.user];
   const std::uint64_t before = Missing(s);
@@ -36,13 +30,15 @@ void FraudMatcher::DoNotJudge(std::uint64_t user) {
 
 void FraudMatcher::Add(const ProducedRecord& record, std::int32_t source, std::string_view value) {
   const bool is_odd = record.form == ProducedRecord::Form::kOdd;
-  const bool counts = closed_ || (settled_ && uncalled_ >= kMostUncalled);
-  if (counts && users_.Find(record.number) == nullptr) {
+  if (IsStranger(record.number)) {
     Stranger* const stranger = strangers_.Add(record.number, record.readable);
     if (stranger == nullptr) return;
     Add(record, source, &stranger->state);
     if (is_odd) stranger->odd.Add(record, value, &texts_);
     return;
+  }
+  if (lives_.Left(record.number) && users_.Find(record.number) == nullptr) {
+    again_[record.number] = State();
   }
   State& s = users_[record.number];
   const std::uint64_t before = Missing(s);
@@ -50,6 +46,50 @@ void FraudMatcher::Add(const ProducedRecord& record, std::int32_t source, std::s
   Add(record, source, &s);
   if (is_odd) odd_[record.number].Add(record, value, &texts_);
   outstanding_ += Missing(s) - before;
+  LetGo(record.number, s);
+}
+
+void FraudMatcher::Leave(std::uint64_t user) {
+  if (const State* const s = users_.Find(user)) LetGo(user, *s);
+}
+
+void FraudMatcher::LetGo(std::uint64_t user, const State& s) {
+  if (s.count == 0 || s.not_judged || !Exact(s) || !lives_.Left(user)) return;
+  gone_.Add(s, 1);
+  users_.Erase(user);
+}
+
+void FraudMatcher::Gone::Add(const State& s, std::uint64_t times) {
+  expected += times * (std::uint64_t{s.multi} + Frequent(s));
+  if (s.count <= kMostTransactions) users[s.count] += times;
+  if ((s.currencies & (s.currencies - 1)) == 0) one_currency += times;
+}
+
+void FraudMatcher::Recall(const PurchaseFacts& facts, FraudAlert alert) {
+  const auto found = again_.find(facts.user);
+  if (found == again_.end()) return;
+  State& s = found->second;
+  s.count += 1;
+  s.currencies |= std::uint32_t{1} << facts.currency;
+  if (alert == FraudAlert::kMulti) ++s.multi;
+}
+
+// What was let go of had come in order, so that each alert about currencies that came after it is
+// late where there was a frequent one.
+void FraudMatcher::EndRecall() {
+  for (const auto& [user, gone] : again_) {
+    if (gone.count == 0) continue;  // there was no such user
+    gone_.Add(gone, ~std::uint64_t{0});
+    State& s = users_[user];
+    --uncalled_;
+    if (Frequent(gone) > 0) s.late_multi = s.came_multi;
+    s.count = gone.count;
+    s.currencies = gone.currencies;
+    s.multi = gone.multi;
+    s.came_multi += gone.multi;
+    s.came_frequent += Frequent(gone);
+  }
+  again_.clear();
 }
 
 std::uint64_t FraudMatcher::not_judged() const {
@@ -70,14 +110,15 @@ std::uint64_t FraudMatcher::outstanding() const {
 
 void FraudMatcher::Judge(const IdForm& ids, Comparison* out) const {
   const Habits habits = FindHabits();
+  out->expected += gone_.expected;
+  out->matched += gone_.expected;
   std::vector<std::uint64_t> differ;
   users_.ForEach([&](std::uint64_t user, const State& s) {
-    if (s.not_judged) {
+    if (s.not_judged || (repeats_ && again_.count(user) > 0)) {
       out->may += Came(s);
       return;
     }
-    if (user_order_ && s.came_multi == s.multi && s.came_frequent == Frequent(s) && s.odd == 0 &&
-        s.late_multi == 0) {
+    if (user_order_ && Exact(s)) {
       out->expected += std::uint64_t{s.multi} + Frequent(s);
       out->matched += std::uint64_t{s.multi} + Frequent(s);
     } else {
@@ -115,6 +156,11 @@ std::uint32_t FraudMatcher::Frequent(const State& s) {
   return s.count > kMostTransactions ? s.count - kMostTransactions : 0;
 }
 
+bool FraudMatcher::Exact(const State& s) {
+  return s.came_multi == s.multi && s.came_frequent == Frequent(s) && s.odd == 0 &&
+         s.late_multi == 0;
+}
+
 std::uint64_t FraudMatcher::Missing(const State& s) const {
   if (s.not_judged) return 0;
   const std::uint32_t frequent = Frequent(s);
@@ -131,10 +177,11 @@ std::uint64_t FraudMatcher::Missing(const State& s) const {
 }
 
 FraudMatcher::Habits FraudMatcher::FindHabits() const {
-  std::array<std::uint64_t, kMostTransactions + 1> users{};    // by number of events
+  // By number of events.
+  std::array<std::uint64_t, kMostTransactions + 1> users = gone_.users;
   std::array<std::uint64_t, kMostTransactions + 1> alerted{};  // of them
   std::array<std::uint64_t, kMostTransactions + 1> votes{};    // for so many alerts too early
-  std::uint64_t one_currency = 0;
+  std::uint64_t one_currency = gone_.one_currency;
   std::uint64_t stray = 0;
   users_.ForEach([&](std::uint64_t, const State& s) {
     if (s.not_judged || s.count == 0) return;

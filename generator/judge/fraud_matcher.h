@@ -7,12 +7,14 @@
 
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <map>
 #include <string>
 #include <string_view>
 #include <utility>
 
+#include "generator/judge/lives.h"
 #include "generator/judge/odd_records.h"
 #include "generator/judge/produced.h"
 #include "generator/judge/regular.h"
@@ -27,12 +29,19 @@ namespace playload {
 
 class FraudMatcher {
  public:
-  FraudMatcher(bool user_order, Delivery delivery)
-      : user_order_(user_order), repeats_(delivery == Delivery::kAtLeastOnce) {}
+  // `lives`: who is let go of, with `user_order` only; outlives this.
+  FraudMatcher(bool user_order, const Lives* lives, Delivery delivery)
+      : user_order_(user_order), lives_(*lives), repeats_(delivery == Delivery::kAtLeastOnce) {}
 
   void Expect(const PurchaseFacts& facts, FraudAlert alert);
 
   void DoNotJudge(std::uint64_t user);
+
+  // The user has left.
+  void Leave(std::uint64_t user);
+  [[nodiscard]] bool NeedsRecall() const { return !again_.empty(); }
+  void Recall(const PurchaseFacts& facts, FraudAlert alert);
+  void EndRecall();
 
   // All that is expected was told.
   void Close() { closed_ = true; }
@@ -49,6 +58,8 @@ class FraudMatcher {
   void Judge(const IdForm& ids, Comparison* out) const;
 
  private:
+  static constexpr std::uint32_t kMostTransactions = 5;  // without an alert
+
   struct State {
     std::uint32_t count = 0;       // events that arrived
     std::uint32_t currencies = 0;  // of them, one bit each
@@ -79,6 +90,15 @@ class FraudMatcher {
   static void Add(const ProducedRecord& record, std::int32_t source, State* s);
 
   static std::uint32_t Frequent(const State& s);
+  // Whether all that is expected has come, and nothing else.
+  static bool Exact(const State& s);
+
+  [[nodiscard]] bool IsStranger(std::uint64_t user) const {
+    return (closed_ || (settled_ && uncalled_ >= kMostUncalled)) && users_.Find(user) == nullptr &&
+           !lives_.Left(user);
+  }
+  // Lets go of a user who has left when all of theirs has come.
+  void LetGo(std::uint64_t user, const State& s);
 
   // Certain alerts that nothing has come for, an odd one counting for any; and one with the other
   // reason too, unless it may be a repeat.
@@ -97,9 +117,23 @@ class FraudMatcher {
   void Judge(const std::string& key, std::uint64_t user, const State& s, const OddRecords& odds,
              const Habits& habits, Comparison* out) const;
 
+  // What there was of users who were let go of: as of State, each of them Exact().
+  struct Gone {
+    std::uint64_t expected = 0;
+    std::array<std::uint64_t, kMostTransactions + 1> users{};  // by number of events, if so few
+    std::uint64_t one_currency = 0;
+
+    void Add(const State& s, std::uint64_t times);  // times: 1, or ~0 for -1
+  };
+
   const bool user_order_;
+  const Lives& lives_;
   const bool repeats_;  // allowed by the delivery
   NumberMap<State> users_;
+  Gone gone_;
+  // Users for whom something came when they had left, and may have been let go of; what is recalled
+  // of them.
+  std::map<std::uint64_t, State> again_;
   NumberMap<Count> by_currency_;   // without user_order only; key: user * 32 + currency
   std::uint64_t outstanding_ = 0;  // with user_order only
   std::uint64_t uncalled_ = 0;     // users that alerts came for, and no purchase

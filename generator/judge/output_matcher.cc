@@ -5,6 +5,7 @@
 
 #include "generator/judge/aggregate_matcher.h"
 #include "generator/judge/fraud_matcher.h"
+#include "generator/judge/lives.h"
 #include "generator/judge/server_alert_matcher.h"
 #include "generator/judge/summary_matcher.h"
 
@@ -13,10 +14,13 @@ namespace playload {
 struct OutputMatcher::Impl {
   explicit Impl(const Options& options)
       : own(options.own),
+        judged(options.judged),
         parser(options.id_prefix, options.timestamps),
-        aggregates(options.user_order, options.forget),
+        lives(options.places),
+        summaries(&lives),
+        aggregates(options.user_order, options.forget, &lives, options.delivery),
         alerts(options.timestamps, options.forget),
-        fraud(options.user_order, options.delivery) {
+        fraud(options.user_order, &lives, options.delivery) {
     for (int i = 0; i < kOutputKinds; ++i) {
       Comparison& comparison = found[static_cast<unsigned>(i)];
       comparison.name = kOutputNames[i];
@@ -30,8 +34,14 @@ struct OutputMatcher::Impl {
   void Add(OutputKind output, std::int32_t source, std::optional<std::string_view> key,
            std::string_view value, const ProducedRecord& record);
 
+  [[nodiscard]] bool Judges(OutputKind output) const {
+    return judged[static_cast<unsigned>(output)];
+  }
+
   const OwnNumber own;
+  const std::array<bool, kOutputKinds> judged;
   ProducedParser parser;
+  Lives lives;
   SummaryMatcher summaries;
   AggregateMatcher aggregates;
   ServerAlertMatcher alerts;
@@ -46,10 +56,17 @@ OutputMatcher::~OutputMatcher() = default;
 
 bool OutputMatcher::NeedsRecall() {
   const bool aggregates = impl_->aggregates.NeedsRecall();
-  return impl_->alerts.NeedsRecall() || aggregates;
+  const bool alerts = impl_->alerts.NeedsRecall();
+  return impl_->summaries.NeedsRecall() || impl_->fraud.NeedsRecall() || aggregates || alerts;
 }
 
-void OutputMatcher::Recall(bool begin) { impl_->recalls = begin; }
+void OutputMatcher::Recall(bool begin) {
+  impl_->recalls = begin;
+  if (begin) return impl_->summaries.BeginRecall();
+  impl_->summaries.EndRecall();
+  impl_->aggregates.EndRecall();
+  impl_->fraud.EndRecall();
+}
 
 std::uint64_t OutputMatcher::foreign() const {
   std::uint64_t foreign = 0;
@@ -58,14 +75,18 @@ std::uint64_t OutputMatcher::foreign() const {
 }
 
 void OutputMatcher::ExpectSummary(std::uint64_t player, bool certain) {
-  if (impl_->recalls) return;
+  if (!impl_->Judges(OutputKind::kSummaries)) return;
+  if (impl_->recalls) return impl_->summaries.Recall(player, certain);
   impl_->summaries.Expect(player, certain);
 }
 
 void OutputMatcher::ExpectPurchase(const PurchaseFacts& facts, const PurchaseOutputs& outputs) {
-  if (impl_->recalls) return impl_->aggregates.Recall(facts.user, outputs);
-  impl_->aggregates.Expect(facts.user, outputs);
-  impl_->fraud.Expect(facts, outputs.alert);
+  if (impl_->recalls) {
+    impl_->aggregates.Recall(facts.user, outputs);
+    return impl_->fraud.Recall(facts, outputs.alert);
+  }
+  if (impl_->Judges(OutputKind::kAggregates)) impl_->aggregates.Expect(facts.user, outputs);
+  if (impl_->Judges(OutputKind::kFraudAlerts)) impl_->fraud.Expect(facts, outputs.alert);
 }
 
 OutputIdentity OutputMatcher::ExpectServerAlert(std::string_view alert, bool certain) {
@@ -75,10 +96,20 @@ OutputIdentity OutputMatcher::ExpectServerAlert(std::string_view alert, bool cer
   }
   if (impl_->recalls) {
     impl_->alerts.Recall(record);
-  } else {
+  } else if (impl_->Judges(OutputKind::kServerAlerts)) {
     impl_->alerts.Expect(record, certain);
   }
   return {IndexOf(OutputKind::kServerAlerts), record.number, record.content};
+}
+
+void OutputMatcher::ExpectArrival(std::uint64_t player) {
+  if (impl_->recalls) return;
+  impl_->summaries.CatchUp();
+  std::uint64_t left = 0;
+  if (!impl_->lives.Arrived(player, &left) || left == 0) return;
+  impl_->summaries.Leave(left);
+  impl_->aggregates.Leave(left);
+  impl_->fraud.Leave(left);
 }
 
 void OutputMatcher::DoNotJudge(std::uint64_t user) {

@@ -11,6 +11,7 @@
 // another shard of this one, would write it. What is no output at all is unreadable, unless it
 // stands for one of its user or server that is missing: then it is wrong.
 //
+// With `forget` and `places`, nothing is kept of users who have left, all of whose outputs came.
 // With `forget`, of the aggregates and server alerts those that matched are only counted; a verdict
 // on keys whose sides differ takes them again: Recall().
 //
@@ -24,6 +25,7 @@
 
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -52,6 +54,12 @@ class OutputMatcher {
     bool timestamps = true;
     // Forget aggregates and server alerts that matched: see Recall().
     bool forget = false;
+    // With `forget` and `user_order`: how many places there are for players (lives.h), where none
+    // of their events come when they have left. Then users who have left are let go of. 0: nobody
+    // is known to leave.
+    std::uint64_t places = 0;
+    // Which outputs are judged; of the others nothing is kept. By OutputKind.
+    std::array<bool, kOutputKinds> judged = {true, true, true, true};
     // What the pipeline promises: under at-least-once, exact repeats of outputs are MAY.
     Delivery delivery = Delivery::kExactlyOnce;
   };
@@ -67,6 +75,8 @@ class OutputMatcher {
   void ExpectPurchase(const PurchaseFacts& facts, const PurchaseOutputs& outputs);
   // `alert`: the metric's line. Returns what tells the alert from others, as of IndexOf().
   OutputIdentity ExpectServerAlert(std::string_view alert, bool certain);
+  // Where there are `places`, before a player's first event is told; may be repeated.
+  void ExpectArrival(std::uint64_t player);
   // Whether an event of this user arrived is not known, so what comes of its purchases is not
   // judged.
   void DoNotJudge(std::uint64_t user);

@@ -1,6 +1,7 @@
 #include "generator/judge/reference_judge.h"
 
 #include <algorithm>
+#include <array>
 #include <optional>
 #include <utility>
 
@@ -17,13 +18,19 @@ namespace playload {
 
 namespace {
 
+std::array<bool, kOutputKinds> JudgedOf(const std::vector<OutputKind>& outputs) {
+  std::array<bool, kOutputKinds> judged{};
+  for (const OutputKind output : outputs) judged[IndexOf(output)] = true;
+  return judged;
+}
+
 class ReferenceJudge final : public OutputsJudge {
  public:
   ReferenceJudge(ReferenceJudgeOptions options, VerdictRules rules)
       : options_(std::move(options)),
         rules_(std::move(rules)),
         matcher_({options_.id_prefix, !options_.compat, options_.own, options_.timestamps,
-                  options_.forget, options_.delivery}),
+                  options_.forget, options_.places, JudgedOf(options_.outputs), options_.delivery}),
         lines_(options_.id_prefix),
         parser_(options_.id_prefix, options_.timestamps) {
     for (const OutputKind output : options_.outputs) names_.emplace_back(NameOf(output));
@@ -44,7 +51,7 @@ class ReferenceJudge final : public OutputsJudge {
   void MeasureWith(LatencyMeter* meter) override { meter_ = meter; }
 
   void Begin(const Replay& replay) override {
-    teller_.emplace(replay, &matcher_, recalls_ ? nullptr : meter_);
+    teller_.emplace(replay, &matcher_, recalls_ ? nullptr : meter_, options_.places);
     const RunSpec& spec = replay.tables().spec;
     const auto& faults = spec.scenario.faults;
     const bool skewed = std::any_of(faults.begin(), faults.end(), [](const FaultIncident& fault) {

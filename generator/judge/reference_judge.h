@@ -5,6 +5,7 @@
 
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <vector>
 
@@ -18,8 +19,9 @@ struct ReferenceJudgeOptions {
   std::string id_prefix;            // of the run
   bool compat = false;              // its scenario's profile: purchases are keyed by transaction
   OwnNumber own;
-  bool timestamps = true;  // as of OutputMatcher::Options
-  bool forget = false;     // what has matched: Recall() then takes the events once more
+  bool timestamps = true;    // as of OutputMatcher::Options
+  bool forget = false;       // what has matched: Recall() then takes the events once more
+  std::uint64_t places = 0;  // as of OutputMatcher::Options
   Delivery delivery = Delivery::kExactlyOnce;
 };
 

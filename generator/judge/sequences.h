@@ -7,6 +7,9 @@
 // side is then told once more, as Recall(); until that was done, the forgotten items are stood in
 // for, each of which is the same on both sides and like no other.
 //
+// Where it forgets and knows of lives, it lets go of the keys of players who have left, once all of
+// theirs has come. Where more comes about one of them, all that was expected is recalled too.
+//
 // After Close() nothing more is expected, and what is produced takes no memory beyond that of what
 // is expected and of kMostUncalled items (uncalled.h): items of keys that nothing is expected for
 // are counted, and where so many are kept that nothing called for, more of them are, too. Where it
@@ -30,6 +33,7 @@
 #include <utility>
 #include <vector>
 
+#include "generator/judge/lives.h"
 #include "generator/judge/uncalled.h"
 #include "generator/judge/verdict.h"
 #include "generator/oracle/number_map.h"
@@ -111,7 +115,10 @@ class SequenceMatcher {
   // Produced items that were counted and not kept: the first of them, with their keys.
   using Examples = std::vector<std::pair<std::uint64_t, Item>>;
 
-  explicit SequenceMatcher(bool forget = false) : forget_(forget) {}
+  // `lives`: of the players whom the keys are of; null where they are of none. Outlives this.
+  // `repeats`: whether what the pipeline puts out may be repeated.
+  explicit SequenceMatcher(bool forget = false, const Lives* lives = nullptr, bool repeats = false)
+      : forget_(forget), lives_(lives), repeats_(repeats) {}
 
   void AddExpected(std::uint64_t key, const Item& item) {
     Key& k = keys_[key];
@@ -125,7 +132,7 @@ class SequenceMatcher {
       if (next.Same(item)) {
         next.may = item.may;
         ++k.agreed;
-        Forget(&k);
+        Forget(key, &k);
       } else {
         Part(key, &k);
         apart_.back().expected.push_back(item);
@@ -139,7 +146,9 @@ class SequenceMatcher {
 
   void AddProduced(std::uint64_t key, const Item& item) {
     if (CountsStrangers() && Drop(key, item)) return;
+    const bool again = lives_ != nullptr && keys_.Find(key) == nullptr && Left(key);
     Key& k = keys_[key];
+    if (again) k.again = true;
     if (Balance(k) >= 0) ++uncalled_;
     if (k.apart != 0) {
       Apart& lists = apart_[k.apart - 1];
@@ -154,7 +163,7 @@ class SequenceMatcher {
       if (next.Same(item)) {
         waiting_ -= next.may ? 0 : 1;
         ++k.agreed;
-        Forget(&k);
+        Forget(key, &k);
       } else {
         Part(key, &k);
         apart_.back().produced.push_back(item);
@@ -180,6 +189,13 @@ class SequenceMatcher {
   }
   [[nodiscard]] std::uint64_t not_judged() const { return not_judged_; }
 
+  // The player has left.
+  void Leave(std::uint64_t key) {
+    if (const Key* const k = keys_.Find(key)) LetGo(key, *k);
+  }
+  // Items of players who were let go of, which are neither in agreed() nor in differ().
+  [[nodiscard]] std::uint64_t gone() const { return gone_; }
+
   // Nothing more is expected.
   void Close() { closed_ = true; }
   // Whether as much is kept as may be of what nothing called for so far.
@@ -189,7 +205,7 @@ class SequenceMatcher {
   // Whether an item of this key is one of those that are counted and not kept, as nothing is
   // expected for the key.
   [[nodiscard]] bool Stranger(std::uint64_t key) const {
-    return CountsStrangers() && keys_.Find(key) == nullptr;
+    return CountsStrangers() && keys_.Find(key) == nullptr && !Left(key);
   }
 
   // Whether there are keys whose sides differ and whose first items are forgotten. More may still
@@ -197,12 +213,12 @@ class SequenceMatcher {
   [[nodiscard]] bool NeedsRecall() {
     // What came beyond what is expected may be a repeat.
     for (const std::uint64_t key : keys_.SortedKeys([](const Key& k) {
-           return k.forgotten > 0 && k.produced_ahead && k.agreed < k.items.size;
+           return (k.forgotten > 0 || k.again) && k.produced_ahead && k.agreed < k.items.size;
          })) {
       Part(key, &keys_[key]);
     }
     return std::any_of(apart_.begin(), apart_.end(),
-                       [](const Apart& a) { return a.recalled.size() < a.forgotten; });
+                       [](const Apart& a) { return a.recalled.size() < a.forgotten || a.again; });
   }
 
   // An expected item as it was told, from the first one of the key on.
@@ -210,7 +226,15 @@ class SequenceMatcher {
     const Key* const k = keys_.Find(key);
     if (k == nullptr || k->apart == 0) return;
     Apart& lists = apart_[k->apart - 1];
+    if (lists.again) {
+      --gone_;
+      ++lists.forgotten;
+    }
     if (lists.recalled.size() < lists.forgotten) lists.recalled.push_back(item);
+  }
+  // Everything was told.
+  void EndRecall() {
+    for (Apart& lists : apart_) lists.again = false;
   }
 
   // How many certain expected items have nothing yet; `missing(key, expected, produced)` counts
@@ -266,12 +290,20 @@ class SequenceMatcher {
           not_judged(lists.came);
           continue;
         }
+        if (lists.again && repeats_) {
+          not_judged(lists.produced.size());
+          continue;
+        }
         if (lists.forgotten == 0) {
           differ(key, lists.expected, lists.produced);
         } else {
           Fill(lists, &expected, &produced);
           differ(key, expected, produced);
         }
+        continue;
+      }
+      if (k.again && repeats_) {
+        not_judged(k.items.size);
         continue;
       }
       expected.clear();
@@ -311,6 +343,7 @@ class SequenceMatcher {
     std::uint32_t forgotten = 0;  // agreed on before `items`
     bool produced_ahead = false;
     bool keeps = false;  // forgets no more: some items need not come
+    bool again = false;  // came when its player had left; there may have been another of this key
   };
   static_assert(sizeof(Key) == 32);
   // How many times more a content may come than it did, before it is a repeat.
@@ -328,6 +361,7 @@ class SequenceMatcher {
     std::vector<Room> rooms = {};  // by content, of all expected ones; made when it is needed
     std::uint64_t came = 0;        // where it is not judged
     bool not_judged = false;
+    bool again = false;  // as in Key, and not recalled
   };
   struct Dropped {
     std::uint64_t count = 0;
@@ -355,9 +389,14 @@ class SequenceMatcher {
     return closed_ || (settled_ && uncalled_ >= kMostUncalled);
   }
 
+  [[nodiscard]] bool Left(std::uint64_t key) const {
+    return lives_ != nullptr && lives_->Left(key);
+  }
+
   // REQUIRES: CountsStrangers(). Whether the item need not be kept; then it is counted.
   bool Drop(std::uint64_t key, const Item& item) {
     if (keys_.Find(key) == nullptr) {
+      if (Left(key)) return false;
       OfStrangers& of_class = strangers_[item.unreadable ? 1 : 0];
       ++of_class.items;
       Items* const items = of_class.first.Of(key);
@@ -412,7 +451,7 @@ class SequenceMatcher {
     return found != lists->rooms.end() && found->content == content ? &*found : nullptr;
   }
 
-  void Forget(Key* k) {
+  void Forget(std::uint64_t key, Key* k) {
     if (!forget_ || k->keeps) return;
     if (k->agreed == k->items.size) {
       pool_.Release(&k->items);
@@ -424,6 +463,13 @@ class SequenceMatcher {
     }
     k->forgotten += k->agreed;
     k->agreed = 0;
+    if (Left(key)) LetGo(key, *k);
+  }
+
+  void LetGo(std::uint64_t key, const Key& k) {
+    if (k.apart != 0 || k.items.size > 0 || k.keeps || k.again) return;
+    gone_ += k.forgotten;
+    keys_.Erase(key);
   }
 
   static void StandIn(std::uint32_t forgotten, Items* items) {
@@ -442,7 +488,7 @@ class SequenceMatcher {
   }
 
   void Part(std::uint64_t key, Key* k) {
-    Apart lists{.key = key, .forgotten = k->forgotten};
+    Apart lists{.key = key, .forgotten = k->forgotten, .again = k->again};
     for (std::uint32_t i = 0; i < k->items.size; ++i) {
       const Item& item = pool_.At(k->items, i);
       if (i < k->agreed || !k->produced_ahead) lists.expected.push_back(item);
@@ -455,7 +501,10 @@ class SequenceMatcher {
   }
 
   const bool forget_;
+  const Lives* const lives_;
+  const bool repeats_;
   NumberMap<Key> keys_;
+  std::uint64_t gone_ = 0;
   ArrayPool<Item> pool_;
   std::vector<Apart> apart_;
   std::uint64_t waiting_ = 0;   // certain expected items of keys not apart that nothing came for

@@ -6,7 +6,7 @@
 namespace playload {
 
 void SummaryMatcher::AddOdd(const ProducedRecord& record, std::string_view value) {
-  if (CountsStrangers(settled_) && players_.Find(record.number) == nullptr) {
+  if (IsStranger(record.number, settled_)) {
     Stranger* const stranger = strangers_.Add(record.number, record.readable);
     if (stranger != nullptr) {
       ++stranger->state.came;
@@ -20,8 +20,47 @@ void SummaryMatcher::AddOdd(const ProducedRecord& record, std::string_view value
   odd_[record.number].Add(record, value, &texts_);
 }
 
+void SummaryMatcher::Leave(std::uint64_t player) {
+  if (const State* const s = players_.Find(player)) LetGo(player, *s);
+}
+
+bool SummaryMatcher::NeedsRecall() {
+  CatchUp();
+  bool needs = false;
+  players_.ForEach(
+      [&](std::uint64_t player, const State& s) { needs = needs || MayBeKnown(player, s); });
+  return needs;
+}
+
+void SummaryMatcher::BeginRecall() {
+  CatchUp();
+  recalling_ = {};
+  players_.ForEach([&](std::uint64_t player, const State& s) {
+    if (MayBeKnown(player, s)) recalling_[player] = 0;
+  });
+}
+
+void SummaryMatcher::Recall(std::uint64_t player, bool certain) {
+  if (certain && recalling_.Find(player) != nullptr) ++recalling_[player];
+}
+
+void SummaryMatcher::EndRecall() {
+  recalling_.ForEach([&](std::uint64_t player, std::uint32_t expected) {
+    State& s = players_[player];
+    const std::uint32_t let_go = expected - s.expected;
+    if (s.expected == 0 && let_go > 0) --uncalled_;
+    s.expected += let_go;
+    s.came += let_go;
+    gone_ -= let_go;
+    recalled_[player] = expected;
+  });
+  recalling_ = {};
+}
+
 void SummaryMatcher::Judge(const IdForm& ids, Comparison* out) {
   CatchUp();
+  out->expected += gone_;
+  out->matched += gone_;
   std::vector<std::uint64_t> differ;
   players_.ForEach([&](std::uint64_t player, const State& s) {
     out->expected += s.expected;
@@ -35,19 +74,21 @@ void SummaryMatcher::Judge(const IdForm& ids, Comparison* out) {
   for (const std::uint64_t player : differ) {
     if (strangers_.Visited(player, [&](const Stranger& stranger) {
           const StrangerState& s = stranger.state;
-          Judge(ids.Text(player), {.came = s.came}, {.odd = s.odd}, stranger.odd, out);
+          Judge(ids.Text(player), {.came = s.came}, {.odd = s.odd}, stranger.odd, false, out);
         })) {
       continue;
     }
     const auto odd = odd_.find(player);
-    Judge(ids.Text(player), *players_.Find(player), RareOf(player),
-          odd == odd_.end() ? OddRecords() : odd->second, out);
+    const State& s = *players_.Find(player);
+    const Rare rare = RareOf(player);
+    Judge(ids.Text(player), s, rare, odd == odd_.end() ? OddRecords() : odd->second,
+          s.expected + rare.may > 0 || MayBeKnown(player, s), out);
   }
   strangers_.AddRest(out);
 }
 
 void SummaryMatcher::Judge(const std::string& key, const State& s, const Rare& rare,
-                           const OddRecords& odds, Comparison* out) const {
+                           const OddRecords& odds, bool known, Comparison* out) const {
   const std::uint32_t right = s.came - rare.odd;
   const std::uint32_t matched = std::min(s.expected, right);
   const std::uint32_t wrong = std::min(s.expected - matched, rare.odd);
@@ -63,7 +104,7 @@ void SummaryMatcher::Judge(const std::string& key, const State& s, const Rare& r
   };
   out->Add(Flaw::kMissing, s.expected - matched - wrong, example(std::to_string(right) + " came"));
   // A player who has summaries gets the same one again; one who has none gets a wrong one.
-  out->Add(s.expected + rare.may > 0 ? Flaw::kDuplicate : Flaw::kUnexpected, surplus,
+  out->Add(known ? Flaw::kDuplicate : Flaw::kUnexpected, surplus,
            example(std::to_string(right) + " came"));
   if (rare.odd == 0) return;
   const auto odd = [&](bool of_unreadable) {

@@ -14,6 +14,7 @@
 #include <string>
 #include <string_view>
 
+#include "generator/judge/lives.h"
 #include "generator/judge/odd_records.h"
 #include "generator/judge/produced.h"
 #include "generator/judge/regular.h"
@@ -26,6 +27,9 @@ namespace playload {
 
 class SummaryMatcher {
  public:
+  // `lives`: who is let go of; outlives this.
+  explicit SummaryMatcher(const Lives* lives) : lives_(*lives) {}
+
   void Expect(std::uint64_t player, bool certain) {
     if (certain) {
       Later({player, true, false});
@@ -49,6 +53,20 @@ class SummaryMatcher {
 
   void AddOdd(const ProducedRecord& record, std::string_view value);
 
+  // What was told counts from here on. Before a player leaves: theirs is all told then.
+  void CatchUp() {
+    const std::uint64_t some = std::min(told_, kBehind);
+    for (std::uint64_t i = told_ - some; i < told_; ++i) Apply(waiting_[i % kBehind]);
+    told_ = 0;
+  }
+
+  // The player has left. REQUIRES: CatchUp() before it was known that they would.
+  void Leave(std::uint64_t player);
+  [[nodiscard]] bool NeedsRecall();
+  void BeginRecall();
+  void Recall(std::uint64_t player, bool certain);
+  void EndRecall();
+
   [[nodiscard]] std::uint64_t outstanding() {
     CatchUp();
     return outstanding_;
@@ -63,6 +81,7 @@ class SummaryMatcher {
   };
   struct Rare {
     std::uint32_t may = 0, odd = 0;
+    [[nodiscard]] bool any() const { return may > 0 || odd > 0; }
   };
   struct StrangerState {
     std::uint32_t came = 0, odd = 0;
@@ -74,8 +93,15 @@ class SummaryMatcher {
     bool settled;
   };
 
-  [[nodiscard]] bool CountsStrangers(bool settled) const {
-    return closed_ || (settled && uncalled_ >= kMostUncalled);
+  [[nodiscard]] bool IsStranger(std::uint64_t player, bool settled) const {
+    return (closed_ || (settled && uncalled_ >= kMostUncalled)) &&
+           players_.Find(player) == nullptr && !lives_.Left(player);
+  }
+  // Lets go of a player who has left when all of theirs has come.
+  void LetGo(std::uint64_t player, const State& s) {
+    if (s.expected != s.came || !lives_.Left(player) || RareOf(player).any()) return;
+    gone_ += s.expected;
+    players_.Erase(player);
   }
 
   // Players come in any order, so their states are in no cache when there are many of them. What is
@@ -89,14 +115,8 @@ class SummaryMatcher {
     ++told_;
   }
 
-  void CatchUp() {
-    const std::uint64_t some = std::min(told_, kBehind);
-    for (std::uint64_t i = told_ - some; i < told_; ++i) Apply(waiting_[i % kBehind]);
-    told_ = 0;
-  }
-
   void Apply(const Told& told) {
-    if (!told.expected && CountsStrangers(told.settled) && players_.Find(told.player) == nullptr) {
+    if (!told.expected && IsStranger(told.player, told.settled)) {
       if (Stranger* const stranger = strangers_.Add(told.player, true)) ++stranger->state.came;
       return;
     }
@@ -109,6 +129,7 @@ class SummaryMatcher {
       if (s.expected > s.came) --outstanding_;
       if (s.expected == 0 && s.came == 0) ++uncalled_;
       ++s.came;
+      LetGo(told.player, s);
     }
   }
 
@@ -117,12 +138,23 @@ class SummaryMatcher {
     return rare == nullptr ? Rare{} : *rare;
   }
 
+  // Whether some of them may be let go of, so that they are not known to be no repeats.
+  [[nodiscard]] bool MayBeKnown(std::uint64_t player, const State& s) const {
+    return s.came > s.expected && lives_.Left(player) && recalled_.Find(player) == nullptr;
+  }
+
+  // `known`: whether there may have been summaries of this player.
   void Judge(const std::string& key, const State& s, const Rare& rare, const OddRecords& odds,
-             Comparison* out) const;
+             bool known, Comparison* out) const;
 
   static constexpr std::uint64_t kBehind = 16;  // a core has 10 to 16 misses under way at a time
 
+  const Lives& lives_;
   NumberMap<State> players_;
+  std::uint64_t gone_ = 0;  // summaries of players who were let go of
+  // Of players who left and have too many: what they have in all.
+  NumberMap<std::uint32_t> recalling_;
+  NumberMap<std::uint32_t> recalled_;
   NumberMap<Rare> rare_;  // players with something else than certain and regular
   std::array<Told, kBehind> waiting_{};
   std::uint64_t told_ = 0;  // since all were applied

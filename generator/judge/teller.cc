@@ -47,11 +47,19 @@ inline void RecordTeller::TellOne(const ReplayedRun& run, std::uint32_t i, Arriv
 
 inline void RecordTeller::ExpectSummary(const ReplayedRun& run, std::uint32_t i, bool certain) {
   const std::uint64_t player = facts_.Player(run.records[i], run.lane);
+  SeeArrival(player);
   matcher_->ExpectSummary(player, certain);
   if (triggers_ != nullptr) {
     triggers_->Expect(
         {.of = {IndexOf(OutputKind::kSummaries), player, 0}, .position = run.first + i});
   }
+}
+
+inline void RecordTeller::SeeArrival(std::uint64_t player) {
+  std::uint64_t left = 0;
+  if (!lives_.Arrived(player, &left)) return;
+  if (left != 0) oracle_.Forget(left);
+  matcher_->ExpectArrival(player);
 }
 
 void RecordTeller::TellRare(const ReplayedRun& run, std::uint32_t i, Arrival arrival) {
@@ -63,6 +71,7 @@ void RecordTeller::TellRare(const ReplayedRun& run, std::uint32_t i, Arrival arr
     ExpectSummary(run, i, certain);
   } else if (kind == Kind::kPurchase) {
     const PurchaseFacts facts = facts_.Purchase(record, run.lane);
+    SeeArrival(facts.user);
     if (!certain) return matcher_->DoNotJudge(facts.user);
     const PurchaseOutputs outputs = oracle_.Purchase(facts);
     matcher_->ExpectPurchase(facts, outputs);

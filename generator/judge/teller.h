@@ -10,6 +10,7 @@
 #include <string_view>
 
 #include "generator/base/status.h"
+#include "generator/judge/lives.h"
 #include "generator/judge/output_matcher.h"
 #include "generator/judge/trigger.h"
 #include "generator/oracle/oracle.h"
@@ -34,9 +35,11 @@ class LineTeller {
 
 class RecordTeller {
  public:
-  // All outlive it. `triggers` may be null; it is told of outputs by their OutputKind.
-  RecordTeller(const Replay& replay, OutputMatcher* matcher, TriggerSink* triggers = nullptr)
-      : facts_(replay), matcher_(matcher), triggers_(triggers) {}
+  // All outlive it. `triggers` may be null; it is told of outputs by their OutputKind. `places`: as
+  // of OutputMatcher::Options; the oracle lets go of users then, too.
+  RecordTeller(const Replay& replay, OutputMatcher* matcher, TriggerSink* triggers = nullptr,
+               std::uint64_t places = 0)
+      : facts_(replay), matcher_(matcher), triggers_(triggers), lives_(places) {}
 
   // In plan order; `arrivals`: one for each event of the run.
   void Tell(const ReplayedRun& run, const Arrival* arrivals);
@@ -44,12 +47,14 @@ class RecordTeller {
  private:
   void TellOne(const ReplayedRun& run, std::uint32_t i, Arrival arrival);
   void ExpectSummary(const ReplayedRun& run, std::uint32_t i, bool certain);
+  void SeeArrival(std::uint64_t player);
   void TellRare(const ReplayedRun& run, std::uint32_t i, Arrival arrival);
 
   RecordFacts facts_;
   OutputMatcher* const matcher_;
   TriggerSink* const triggers_;
   Oracle oracle_;
+  Lives lives_;
 };
 
 }  // namespace playload

@@ -1,12 +1,11 @@
 // NumberMap: a hash map from user (or server) numbers to small values, in one flat array with
-// linear probing: the per-user state of the oracle and of the verification. Nothing is ever
-// removed.
+// linear probing: the per-user state of the oracle and of the verification.
 //
 // REQUIRES: keys are not ~0. Value is trivially copyable; a new one is Value{}.
-// References and pointers live until the next insertion of a new key.
+// References and pointers live until the next insertion of a new key, or Erase().
 // Order: ForEach() goes in the order of the table, which means nothing; SortedKeys() is for output.
-// Memory: at most three times (8 bytes + sizeof(Value)) a key, half as much again while it grows.
-// Threads: a value type.
+// Memory: at most three times (8 bytes + sizeof(Value)) a key, half as much again while it grows;
+// of the most keys that there were at a time. Threads: a value type.
 
 #pragma once
 
@@ -45,6 +44,20 @@ class NumberMap {
   [[nodiscard]] const Value* Find(std::uint64_t key) const {
     const Slot& slot = slots_[Place(key)];
     return slot.key == kEmpty ? nullptr : &slot.value;
+  }
+
+  // Those behind it move up, so that none is left behind a gap.
+  void Erase(std::uint64_t key) {
+    const std::size_t mask = slots_.size() - 1;
+    std::size_t gap = Place(key);
+    if (slots_[gap].key == kEmpty) return;
+    for (std::size_t i = (gap + 1) & mask; slots_[i].key != kEmpty; i = (i + 1) & mask) {
+      if (((i - Home(slots_[i].key)) & mask) < ((i - gap) & mask)) continue;
+      slots_[gap] = slots_[i];
+      gap = i;
+    }
+    slots_[gap] = Slot{};
+    --size_;
   }
 
   // Asks for the memory of `key`, which will be looked up some dozens of instructions later: a miss

@@ -83,6 +83,9 @@ class Oracle {
     return alert;
   }
 
+  // There are no more events of this user.
+  void Forget(std::uint64_t user) { users_.Erase(user); }
+
   [[nodiscard]] const Tally& tally() const { return tally_; }
   [[nodiscard]] std::size_t users() const { return users_.size(); }
 

@@ -108,8 +108,20 @@ class Verifier {
     reference.own = OwnNumbersOf(spec);
     reference.timestamps = KnowsTimestamps();
     reference.forget = options_.live != nullptr;
+    if (reference.forget) reference.places = PlacesThatAreLeft();
     reference.delivery = options_.delivery;
     return MakeReferenceJudge(std::move(reference));
+  }
+
+  // How many places for players there are, if no event of a player comes once another one is there.
+  [[nodiscard]] std::uint64_t PlacesThatAreLeft() const {
+    const Scenario& scenario = manifest_.spec.scenario;
+    const bool stragglers =
+        std::any_of(scenario.faults.begin(), scenario.faults.end(), [](const FaultIncident& fault) {
+          return fault.kind == FaultKind::kLate || fault.kind == FaultKind::kDuplicate;
+        });
+    if (stragglers || scenario.compat || fed_by_.polled) return 0;
+    return Model(scenario, manifest_.spec.seed).players();
   }
 
   // Those that come to a pipeline through several partitions.

@@ -41,7 +41,7 @@ ARTIFACTS = (
     ("org.apache.logging.log4j", "log4j-slf4j-impl", LOG4J),
 )
 FETCH_TRIES = 3
-START_SECONDS = 60
+START_SECONDS = 180
 STOP_SECONDS = 20
 TOOL_SECONDS = 120
 

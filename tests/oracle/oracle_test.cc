@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <charconv>
 #include <cstdint>
+#include <map>
 #include <random>
 #include <string>
 #include <vector>
@@ -180,6 +181,31 @@ TEST_CASE("NumberMap: finds what was put, through growth, and nothing else") {
   const std::vector<std::uint64_t> keys =
       map.SortedKeys([](std::uint64_t value) { return value < 3; });
   CHECK(keys == std::vector<std::uint64_t>{0, 1'000'003, 2'000'006});
+}
+
+TEST_CASE("NumberMap: what is erased is gone, all else stays, as in a std::map") {
+  std::mt19937 random(7);
+  NumberMap<std::uint32_t> map;
+  std::map<std::uint64_t, std::uint32_t> same;
+  for (std::uint32_t i = 0; i < 200'000; ++i) {
+    // Few keys, so that they lie close together, and again and again many or hardly any of them.
+    const std::uint64_t key = random() % 3'000;
+    if (random() % 100 < (i / 20'000 % 2 == 0 ? 30 : 70)) {
+      map.Erase(key);
+      same.erase(key);
+    } else {
+      map[key] = i;
+      same[key] = i;
+    }
+    if (i % 97 != 0) continue;
+    REQUIRE(map.size() == same.size());
+    for (std::uint64_t k = 0; k < 3'000; ++k) {
+      const std::uint32_t* const found = map.Find(k);
+      const auto expected = same.find(k);
+      REQUIRE((found != nullptr) == (expected != same.end()));
+      if (found != nullptr) REQUIRE(*found == expected->second);
+    }
+  }
 }
 
 }  // namespace
