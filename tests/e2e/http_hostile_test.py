@@ -199,11 +199,14 @@ class Health:
             text=True,
             preexec_fn=end_with(os.getpid()),
         )
-        self.process.stdout.readline()  # Python itself takes its time to start
+        # Python itself takes its time to start.
+        self.first = self.process.stdout.readline()
+        assert self.first, "nobody asks /healthz"
 
     def stop(self) -> list[float]:
         out, _ = self.process.communicate(timeout=60)
-        answers = out.split()
+        assert self.process.returncode == 0, "who asked /healthz failed"
+        answers = (self.first + out).split()
         assert "failed" not in answers, f"/healthz failed {answers.count('failed')} times"
         return sorted(map(float, answers))
 
