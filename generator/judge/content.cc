@@ -59,12 +59,46 @@ void AppendCanonical(const element& value, std::string* out) {
   }
 }
 
+// simdjson reads no integer beyond 64 bits; with a fraction it is a number like others. nullopt
+// where there is none. REQUIRES: no JSON but for such integers.
+std::optional<std::string> WithFractions(std::string_view json) {
+  constexpr std::size_t kLong = 19;  // digits of the least integer that may be beyond
+  std::optional<std::string> result;
+  std::size_t copied = 0;
+  bool in_text = false;
+  for (std::size_t i = 0; i < json.size();) {
+    const char c = json[i];
+    if (in_text) {
+      in_text = c != '"';
+      i += c == '\\' ? 2 : 1;
+      continue;
+    }
+    const std::size_t end = std::min(json.find_first_not_of("0123456789+-.eE", i), json.size());
+    const std::string_view number = json.substr(i, end - i);
+    in_text = c == '"';
+    i = std::max(end, i + 1);
+    if (number.size() < kLong || number.find_first_of(".eE") != std::string_view::npos) continue;
+    if (!result) result.emplace();
+    result->append(json.substr(copied, end - copied));
+    *result += ".0";
+    copied = end;
+  }
+  if (result) result->append(json.substr(copied));
+  return result;
+}
+
+std::optional<element> ParseWith(simdjson::dom::parser* parser, std::string_view text) {
+  element json;
+  if (parser->parse(text.data(), text.size()).get(json) == simdjson::SUCCESS) return json;
+  const std::optional<std::string> again = WithFractions(text);
+  if (again && parser->parse(*again).get(json) == simdjson::SUCCESS) return json;
+  return std::nullopt;
+}
+
 }  // namespace
 
 std::optional<element> ContentReader::Parse(std::string_view value) {
-  element json;
-  if (parser_.parse(value.data(), value.size()).get(json) != simdjson::SUCCESS) return std::nullopt;
-  return json;
+  return ParseWith(&parser_, value);
 }
 
 std::optional<std::string_view> ContentReader::TextAt(element json,
@@ -99,8 +133,9 @@ ContentReader::Line ContentReader::ReadLine(std::string_view line, std::string_v
   std::string_view name;
   std::string_view key;
   element value;
-  if (!line.starts_with(kHead) ||
-      line_parser_.parse(line.data(), line.size()).get(fields) != simdjson::SUCCESS ||
+  const std::optional<element> json =
+      line.starts_with(kHead) ? ParseWith(&line_parser_, line) : std::nullopt;
+  if (!json || json->get(fields) != simdjson::SUCCESS ||
       fields["output"].get(name) != simdjson::SUCCESS || name != output ||
       fields["key"].get(key) != simdjson::SUCCESS ||
       fields["value"].get(value) != simdjson::SUCCESS) {

@@ -8,6 +8,7 @@
 #include <unordered_set>
 #include <utility>
 
+#include "generator/judge/alignment.h"
 #include "generator/judge/content.h"
 #include "generator/judge/sequences.h"
 #include "generator/judge/uncalled.h"
@@ -22,24 +23,12 @@ constexpr std::size_t kMostTextBytes = std::size_t{256} << 20;
 constexpr std::size_t kMostProducedTextBytes = std::size_t{32} << 20;  // of them
 // Where what agrees is forgotten: of the latest contents, at least half of this.
 constexpr std::size_t kMostRecentBytes = std::size_t{32} << 20;
-// An alignment takes this many steps at most; longer sequences that differ are compared as
-// multisets.
-constexpr std::size_t kMostSteps = 4'000'000;
 constexpr std::size_t kMostShown = 1'000;  // bytes of a record
 constexpr std::int32_t kNoSource = -1;
 constexpr std::int32_t kSeveral = -2;
 
-struct Item {
-  std::uint64_t content = 0;
-  bool may = false;
-  bool unreadable = false;  // produced, and without one of its topic's fields
-
-  [[nodiscard]] bool Same(const Item& other) const { return content == other.content; }
-  [[nodiscard]] std::optional<std::uint64_t> Content() const { return content; }
-  // Of what was forgotten: no content's hash but by chance, and each another one.
-  static Item StandIn(std::uint32_t number) { return {~std::uint64_t{number}}; }
-};
-using Items = std::vector<Item>;
+using Item = AlignedItem;
+using Items = AlignedItems;
 
 // By ExprType.
 constexpr const char* kTypeNames[] = {"condition", "text", "whole number", "number"};
@@ -68,130 +57,6 @@ std::string WhyUnreadable(const element& value, const std::vector<ContentMatcher
     return path + " is missing or no " + kTypeNames[static_cast<unsigned>(field.type)];
   }
   return "";
-}
-
-// What became of the records of one key whose sides differ: indices into the two.
-struct Alignment {
-  std::vector<std::size_t> matched;                          // expected
-  std::vector<std::pair<std::size_t, std::size_t>> instead;  // expected, produced in its place
-  std::vector<std::size_t> missing;                          // expected
-  std::vector<std::size_t> surplus;                          // produced
-};
-
-// In any order.
-Alignment AlignMultisets(const Items& expected, const Items& produced) {
-  Alignment result;
-  std::unordered_map<std::uint64_t, std::deque<std::size_t>> waiting;
-  for (std::size_t i = 0; i < expected.size(); ++i) {
-    auto& of_content = waiting[expected[i].content];
-    // Certain ones are served first.
-    expected[i].may ? of_content.push_back(i) : of_content.push_front(i);
-  }
-  std::unordered_set<std::uint64_t> known;
-  for (const Item& item : expected) known.insert(item.content);
-  std::vector<bool> met(expected.size());
-  std::vector<std::size_t> others;
-  for (std::size_t i = 0; i < produced.size(); ++i) {
-    const auto found = waiting.find(produced[i].content);
-    if (found != waiting.end() && !found->second.empty()) {
-      result.matched.push_back(found->second.front());
-      met[found->second.front()] = true;
-      found->second.pop_front();
-    } else {
-      others.push_back(i);
-    }
-  }
-  // One of a content that nobody expects stands for one that is missing, what can be read first.
-  std::stable_partition(others.begin(), others.end(),
-                        [&](std::size_t i) { return !produced[i].unreadable; });
-  std::size_t next = 0;
-  for (const std::size_t i : others) {
-    while (next < expected.size() && (met[next] || expected[next].may)) ++next;
-    if (next < expected.size() && known.count(produced[i].content) == 0) {
-      result.instead.emplace_back(next++, i);
-    } else {
-      result.surplus.push_back(i);
-    }
-  }
-  for (; next < expected.size(); ++next) {
-    if (!met[next] && !expected[next].may) result.missing.push_back(next);
-  }
-  return result;
-}
-
-// In order: the longest common subsequence, and what stands in its gaps.
-Alignment AlignSequences(const Items& expected, const Items& produced) {
-  Alignment result;
-  std::size_t begin = 0;
-  std::size_t e_end = expected.size();
-  std::size_t p_end = produced.size();
-  while (begin < e_end && begin < p_end && expected[begin].Same(produced[begin])) {
-    result.matched.push_back(begin++);
-  }
-  while (e_end > begin && p_end > begin && expected[e_end - 1].Same(produced[p_end - 1])) {
-    --p_end;
-    result.matched.push_back(--e_end);
-  }
-  const std::size_t rows = e_end - begin;
-  const std::size_t columns = p_end - begin;
-  if ((rows + 1) * (columns + 1) > kMostSteps) return AlignMultisets(expected, produced);
-
-  // best[r][c]: the longest one of what begins there.
-  std::vector<std::uint32_t> best((rows + 1) * (columns + 1), 0);
-  const auto at = [&](std::size_t r, std::size_t c) -> std::uint32_t& {
-    return best[r * (columns + 1) + c];
-  };
-  for (std::size_t r = rows; r-- > 0;) {
-    for (std::size_t c = columns; c-- > 0;) {
-      at(r, c) = expected[begin + r].Same(produced[begin + c])
-                     ? at(r + 1, c + 1) + 1
-                     : std::max(at(r + 1, c), at(r, c + 1));
-    }
-  }
-  // What no match was found for, with the gap between two matches that it stands in.
-  struct Left {
-    std::size_t gap;
-    std::size_t at;
-  };
-  std::vector<Left> skipped;
-  std::vector<Left> extra;
-  std::size_t gap = 0;
-  std::size_t r = 0;
-  std::size_t c = 0;
-  while (r < rows || c < columns) {
-    if (r < rows && c < columns && expected[begin + r].Same(produced[begin + c])) {
-      result.matched.push_back(begin + r);
-      ++gap;
-      ++r;
-      ++c;
-    } else if (c == columns || (r < rows && at(r + 1, c) >= at(r, c + 1))) {
-      if (!expected[begin + r].may) skipped.push_back({gap, begin + r});
-      ++r;
-    } else {
-      extra.push_back({gap, begin + c});
-      ++c;
-    }
-  }
-  // What is missing here and came elsewhere is out of order; then whatever came at the same place
-  // stands for what is missing there.
-  for (const bool same_content : {true, false}) {
-    std::vector<Left> still;
-    for (const Left& e : skipped) {
-      const auto found = std::find_if(extra.begin(), extra.end(), [&](const Left& p) {
-        return same_content ? expected[e.at].Same(produced[p.at]) : e.gap == p.gap;
-      });
-      if (found == extra.end()) {
-        still.push_back(e);
-      } else {
-        result.instead.emplace_back(e.at, found->at);
-        extra.erase(found);
-      }
-    }
-    skipped = std::move(still);
-  }
-  for (const Left& e : skipped) result.missing.push_back(e.at);
-  for (const Left& p : extra) result.surplus.push_back(p.at);
-  return result;
 }
 
 }  // namespace

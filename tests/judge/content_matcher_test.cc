@@ -104,6 +104,28 @@ TEST_CASE("Contents compare by meaning") {
   CHECK(c.foreign == 1);
 }
 
+// As many writers print a large double.
+TEST_CASE("Contents: integers beyond 64 bits are numbers like others") {
+  ContentMatcher matcher(
+      {.topics = {{"t", true, {}, {{{"n"}, ExprType::kNumber}}}}, .foreign = {}});
+  matcher.Expect(0, "k", R"({"n":123456789012345683968,"t":"\"99999999999999999999\\"})", true);
+  matcher.Expect(0, "k", R"({"n":-3.3e+22})", true);
+  matcher.Expect(0, "k", R"({"n":18446744073709551616})", true);
+  matcher.Expect(0, "k", R"({"n":1e19})", true);
+  CHECK(matcher.Outstanding(0) == 4);
+  matcher.AddProduced(0, 0, "k", R"({"t":"\"99999999999999999999\\","n":1.2345678901234568E20})");
+  matcher.AddLine(0, 0, R"({"output":"t","key":"k","value":{"n":-33000000000000000000000}})");
+  matcher.AddLine(0, 0, R"({"output": "t", "key": "k", "value": {"n": 18446744073709551616.0}})");
+  matcher.AddProduced(0, 0, "k", R"({ "n" : 10000000000000000000 })");
+  CHECK(matcher.Judge(0).passed());
+  CHECK(matcher.Judge(0).matched == 4);
+  matcher.AddProduced(0, 0, "k", R"({"n":018446744073709551616})");
+  matcher.AddProduced(0, 0, "k", R"({"n":18446744073709551616)");
+  matcher.AddProduced(0, 0, "k", R"({"n":184467440737095516160})");
+  CHECK(matcher.Judge(0).flaw(Flaw::kUnreadable) == 2);
+  CHECK(matcher.Judge(0).flaw(Flaw::kUnexpected) == 1);
+}
+
 TEST_CASE("Contents: what cannot be read has a count of its own") {
   using Field = ContentMatcher::Field;
   ContentMatcher matcher(
