@@ -86,13 +86,17 @@ FieldsByPath FieldsIn(const Rule& rule, const Alternative& alternative) {
   return fields;
 }
 
-// What both have; where their types differ, nothing is known of that field.
+// What both have; where one has a text and the other a number, nothing is known of that field.
 FieldsByPath Both(const FieldsByPath& a, const FieldsByPath& b) {
   FieldsByPath both;
   for (const auto& [path, field] : a) {
     const auto other = b.find(path);
-    if (other == b.end() || other->second.type != field.type) continue;
-    both[path] = {path, field.type, field.nullable || other->second.nullable};
+    if (other == b.end()) continue;
+    const ExprType other_type = other->second.type;
+    const bool same = other_type == field.type;
+    if (!same && (field.type == ExprType::kText || other_type == ExprType::kText)) continue;
+    both[path] = {path, same ? field.type : ExprType::kNumber,
+                  field.nullable || other->second.nullable};
   }
   return both;
 }

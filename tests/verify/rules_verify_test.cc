@@ -737,7 +737,17 @@ TEST_CASE("OutputTopicsOf: which topics are sequences, and where their keys stan
   rules.rules[0].output_key = FieldExpr("parameters.currency");
   CHECK_FALSE(OutputTopicsOf(rules, false)[0].sequence);
   CHECK(OutputTopicsOf(rules, false)[0].key_path == Path{"currency"});
-  // Of two that write to a topic, what both have.
+  // Of two that write to a topic, what both have: a whole number here is a number there.
+  rules = Load("dataflow");
+  rules.rules[3].output = rules.rules[1].output;
+  rules.rules[3].alternatives.resize(1);
+  rules.rules[3].alternatives[0].record = rules.rules[1].alternatives[0].record;
+  std::swap(rules.rules[3].alternatives[0].record[0].name,
+            rules.rules[3].alternatives[0].record[1].name);
+  rules.rules[3].state = rules.rules[1].state;
+  CHECK(OutputTopicsOf(rules, false)[1].fields ==
+        std::vector<Field>{{{"total_amount"}, ExprType::kNumber, true},
+                           {{"transaction_count"}, ExprType::kNumber, true}});
   rules = Load("dataflow");
   rules.rules[0].output = rules.rules.back().output;
   CHECK(OutputTopicsOf(rules, false)[0].fields.empty());
