@@ -98,6 +98,7 @@ class Builder final : public YAML::EventHandler {
                 const std::string& value) override {
     RefuseTag(mark, tag);
     if (tag == "!") last_quoted_ = mark;
+    if (AtKey() && value == "<<") Refuse(mark, "maps are not merged here; write '<<' out");
     Leaf(mark, anchor, YamlNode::Kind::kText, value);
   }
 

@@ -142,6 +142,10 @@ class Reader {
       RecordField field;
       field.name = node.map[i].first;
       field.line = node.key_lines[i];
+      // Before any message says it.
+      if (Status s = CheckRecordField(field.name); !s.ok()) {
+        return InRule(field.line, s.message());
+      }
       const YamlNode& value = node.map[i].second;
       if (value.kind == YamlNode::Kind::kMap) {
         if (Status s = ReadRecord(value, &field.fields); !s.ok()) return s;

@@ -210,6 +210,11 @@ class Checker {
       FailRule(rule.line, "output must be 1 to 249 of A-Z, a-z, 0-9, '.', '_' and '-', not " +
                               Quoted(rule.output));
     }
+    // A pipeline would read what it writes, and --topic could not tell the two apart.
+    if (std::find(std::begin(kRuleInputs), std::end(kRuleInputs), rule.output) !=
+        std::end(kRuleInputs)) {
+      FailRule(rule.line, "output " + Quoted(rule.output) + " is an input");
+    }
     if (!status_.ok()) return;
     const std::optional<ExprType> key = Type(rule.output_key, "output_key", true);
     if (key && *key != ExprType::kText) {
@@ -316,11 +321,7 @@ class Checker {
     if (!status_.ok()) return;
     std::set<std::string> names;
     for (const RecordField& field : record) {
-      const auto printable = [](char c) { return c >= ' ' && c <= '~'; };
-      if (field.name.empty() || field.name.size() > kLongestName ||
-          !std::all_of(field.name.begin(), field.name.end(), printable)) {
-        FailRule(field.line, "a record's field must be 1 to 64 printable characters of ASCII");
-      }
+      if (Status s = CheckRecordField(field.name); !s.ok()) FailRule(field.line, s.message());
       if (!names.insert(field.name).second) {
         FailRule(field.line, "record: " + Quoted(field.name) + " is here a second time");
       }
@@ -586,6 +587,15 @@ std::vector<std::string> RuleSet::Outputs() const {
 }
 
 Status CheckRules(const RuleSet& rules) { return Checker(rules).Check(); }
+
+Status CheckRecordField(std::string_view name) {
+  const auto printable = [](char c) { return c >= ' ' && c <= '~'; };
+  if (!name.empty() && name.size() <= kLongestName &&
+      std::all_of(name.begin(), name.end(), printable)) {
+    return {};
+  }
+  return Invalid("a record's field must be 1 to 64 printable characters of ASCII");
+}
 
 ExprType TypeOf(const Rule& rule, const Expr& expr) {
   switch (expr.op) {

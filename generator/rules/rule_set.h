@@ -174,6 +174,8 @@ struct RuleSet {
 
 // Whether every name is there, types fit and sizes are within their bounds.
 Status CheckRules(const RuleSet& rules);
+// Whether a field of a record can have this name.
+Status CheckRecordField(std::string_view name);
 // REQUIRES: `rule` passed CheckRules() and the expression is one of its own.
 ExprType TypeOf(const Rule& rule, const Expr& expr);
 

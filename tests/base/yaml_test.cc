@@ -150,6 +150,13 @@ TEST_CASE("Yaml: tags and keys that are no text are refused") {
   CHECK(Refusal("~: c\n") == "f.yaml:1: a key must be text");
 }
 
+// It would be a key like others, and what it stands for elsewhere would be lost in silence.
+TEST_CASE("Yaml: merge keys are refused") {
+  CHECK(Refusal("a: &x {b: 1}\nc: {<<: *x, d: 2}\n") ==
+        "f.yaml:2: maps are not merged here; write '<<' out");
+  CHECK(Refusal("a: <<\nb: [<<]\n") == "accepted");
+}
+
 TEST_CASE("Yaml: nesting up to 32 levels, in either style") {
   const auto flow = [](std::size_t depth) {
     return "a: " + Repeated("[", depth - 1) + Repeated("]", depth - 1) + "\n";
