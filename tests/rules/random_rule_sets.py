@@ -19,8 +19,9 @@ KEYS = {
                         "parameters.item_type", "event_timestamp"],
     "server-metrics": ["parameters.server_id", "parameters.server_id", "server_data.region"],
 }  # fmt: skip
-SIZES = ["1ms", "20ms", "250ms", "1s", "1.5s", "2s", "5s", "10s", "1m", "1h30m", "3650d"]
-SHORT = ["0s", "1ms", "100ms", "500ms", "1s", "2s", "3s", "10s", "1m", "3650d"]
+# Most are multiples of the time between two events, so that events stand exactly at edges.
+SIZES = ["1ms", "50ms", "200ms", "400ms", "1s", "1.5s", "2s", "5s", "10s", "1m", "1h30m", "3650d"]
+SHORT = ["0s", "1ms", "200ms", "500ms", "1s", "2s", "3s", "10s", "1m", "3650d"]
 
 
 class _Expressions:
@@ -190,5 +191,5 @@ def random_scenario(rng: random.Random) -> str:
             if rng.random() < 0.3:
                 row += ", at: 2s, for: 3s, every: 5s"
             rows.append(f"  - {{{row}}}")
-    rows.append(f"plan: {{rate: {rng.choice([5, 30, 200, 2000])}}}")
+    rows.append(f"plan: {{rate: {rng.choice([5, 5, 20, 100, 1000])}}}")
     return "\n".join(rows) + "\n"

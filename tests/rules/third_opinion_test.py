@@ -28,7 +28,7 @@ SHIPPED = sorted((ROOT / "scenarios" / "rules").glob("*.yaml"))
 SCENARIOS = sorted(path.stem for path in (ROOT / "scenarios" / "data").glob("*.yaml"))
 DONE, VERIFY_FAILED, BAD_INPUT = 0, 99, 104
 
-seeds = range(10)
+seeds = range(12)
 
 
 def playload(*arguments: object, codes: tuple[int, ...] = (DONE,)) -> subprocess.CompletedProcess:
