@@ -39,7 +39,8 @@ struct YamlNode {
 Result<std::string> ReadTextFile(const std::string& path);
 
 // Parses one YAML document. Refuses: malformed, more than one document, deeper than 32, aliases and
-// anchors that expand beyond 10,000 nodes in all, duplicate keys, merge keys (<<), tags. `file` is for messages.
+// anchors that expand beyond 10,000 nodes in all, duplicate keys, merge keys (<<), tags. `file` is
+// for messages.
 Result<YamlNode> ParseYaml(const std::string& file, std::string_view text);
 
 // Reads the fields of one map and complains of those that nobody asked for, naming the nearest

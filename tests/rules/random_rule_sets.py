@@ -6,9 +6,9 @@ the same text.
 
 import random
 
-from third_opinion import CONDITION, FIELDS, NUMBER, TEXT, WHOLE
+from third_opinion import FIELDS, NUMBER, TEXT, WHOLE
 
-TEXTS = ["USD", "EUR", "JPY", "purchase", "refund", "skin", "move", "level_complete", "PC", "us-west"]
+TEXTS = ["USD", "EUR", "JPY", "purchase", "refund", "skin", "move", "level_complete", "PC", "x"]
 ODD_TEXTS = ["", "a \\\\ b", 'say \\"hi\\"', "it's", "# no comment", "{x: [y]}", "or", "K\u00f6ln"]
 WHOLES = ["0", "1", "2", "3", "5", "30", "80", "100", "4294967295", "9007199254740993"]
 NUMBERS = ["0.5", "4.99", "19.2", "0.1", "100.25", "12345678.901234567", "1.0000000000000001"]
@@ -63,7 +63,8 @@ class _Expressions:
 
 def _plain(rng: random.Random, text: str) -> str:
     """A YAML scalar: in quotes, or as it is where that means the same."""
-    bare = not any(letter in text for letter in ",{}[]#:'\"\\&*!|>%@`") and text[:1] not in ("-", "")
+    special = any(letter in text for letter in ",{}[]#:'\"\\&*!|>%@`")
+    bare = not special and text[:1] not in ("-", "")
     if bare and rng.random() < 0.8:
         return text
     return "'" + text.replace("'", "''") + "'"
@@ -81,7 +82,7 @@ def _state(rng: random.Random, fields: dict[str, str]) -> tuple[str, str]:
         text += f" {field}"
         type_ = WHOLE if kind == "distinct" else fields[field]
     if rng.random() < 0.4:
-        text += f" where {_Expressions(rng, fields).condition(1)}"
+        text += f" where {_Expressions(rng, fields | {'key': TEXT}).condition(1)}"
     return text, type_
 
 

@@ -5,7 +5,7 @@ to be read beside it: `Each` is "What happens, exactly", `Closed` is "Windows th
 close", both word by word and as slow as that is. Times are whole nanoseconds; numbers are doubles,
 folded in order of arrival.
 
-    third_opinion.py RULES.yaml <EVENTS     prints what `playload expect --rules RULES.yaml` must print
+    third_opinion.py RULES.yaml <EVENTS     prints what `expect --rules RULES.yaml` must print
 """
 
 import bisect
@@ -370,7 +370,7 @@ class _Written(str):
 
 
 def says(line: str, output: Output) -> bool:
-    """Whether a line of `expect` is this output: its fields in order, its numbers in short forms."""
+    """Whether a line of `expect` is this output, its fields in order and its numbers short."""
     got = json.loads(line, object_pairs_hook=list, parse_int=_Written, parse_float=_Written)
     want = {"output": output.topic, "key": output.key, "value": output.record}
     return _same(got, want)
@@ -409,7 +409,9 @@ class Rule:
         self.uses_time = self.of_time or self.cool_down is not None
 
         fields = FIELDS[self.input]
-        self.state = {name: State(text, fields) for name, text in rule.get("state", {}).items()}
+        self.state = {
+            name: State(text, fields, self.key) for name, text in rule.get("state", {}).items()
+        }
         names = {name: state.type for name, state in self.state.items()} | {"key": TEXT}
         names |= {"window_start": WHOLE, "window_end": WHOLE} if self.closed else fields
         self.names = names
@@ -465,16 +467,21 @@ def _nested(paths: dict) -> dict:
 
 
 class State:
-    def __init__(self, text: str, fields: dict):
+    def __init__(self, text: str, fields: dict, key: str):
         text, _, where = text.partition(" where ")
         self.kind, _, self.field = text.strip().partition(" ")
         self.field = self.field.strip()
-        self.where = Expression(where, fields).of if where else lambda values: True
+        self.key = key
+        self.where = Expression(where, fields | {"key": TEXT}).of if where else lambda values: True
         type_ = fields.get(self.field, WHOLE)
         self.type = WHOLE if self.kind in ("count", "distinct") else type_
 
     def over(self, window: list[Event]):
-        counted = [event for event in window if self.where(event.fields)]
+        counted = [
+            event
+            for event in window
+            if self.where({**event.fields, "key": event.fields[self.key]})
+        ]
         if self.kind == "count":
             return float(len(counted))
         values = [event.fields[self.field] for event in counted]

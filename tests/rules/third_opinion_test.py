@@ -1,9 +1,9 @@
-"""`expect --rules` and `verify --rules` against a third opinion (third_opinion.py, third_verdict.py).
+"""`expect` and `verify --rules` against a third opinion (third_opinion.py, third_verdict.py).
 
 The program stands in the environment variable PLAYLOAD. A failure names its seed; --seeds N --first
 SEED runs other and more ones, of each kind, and what else stands there goes to unittest:
 
-    PLAYLOAD=build/release/playload python3 tests/rules/third_opinion_test.py --seeds 1000 --first 50
+    PLAYLOAD=build/release/playload python3 tests/rules/third_opinion_test.py --seeds 99 --first 50
 """
 
 import argparse
@@ -52,7 +52,8 @@ class Case(unittest.TestCase):
         shutil.rmtree(self.run_dir, ignore_errors=True)
         plan = ["--clock", "virtual", "--start", "2026-01-01T00:00:30Z", "--threads", 1]
         where = ["--to", "stdout", "--run-dir", self.run_dir, "--quiet"]
-        return playload("run", scenario, "--seed", seed, *plan, *options, *where).stdout.splitlines()
+        done = playload("run", scenario, "--seed", seed, *plan, *options, *where)
+        return done.stdout.splitlines()
 
     def random_stream(self, rng: random.Random, seed: int) -> list[bytes]:
         scenario = self.scratch / "scenario.yaml"
@@ -154,8 +155,10 @@ class VerifyTest(Case):
     def test_what_was_put_out_in_another_order(self) -> None:
         """Of a key with so many outputs that a table of all pairs of them would not fit."""
         self.rules.write_text(
-            "rule_set: long\nrules:\n  - {rule: n, input: server-metrics, key: parameters.server_id,"
-            "\n     state: {n: count}, output: out, record: {n: n}}\n"
+            "rule_set: long\n"
+            "rules:\n"
+            "  - {rule: n, input: server-metrics, key: parameters.server_id, state: {n: count},\n"
+            "     output: out, record: {n: n}}\n"
         )
         self.stream("compat", 1, "--events", 30000, "--rate", "1k")
         rows = playload("expect", self.run_dir, "--rules", self.rules).stdout.splitlines()
@@ -235,7 +238,8 @@ class RefusedTest(Case):
 
     def test_files_that_are_none(self) -> None:
         good = SHIPPED[0].read_bytes()
-        for data in (good, b"\xef\xbb\xbf" + good, good.replace(b"\n", b"\r\n"), good.rstrip(b"\n")):
+        windows = good.replace(b"\n", b"\r\n")
+        for data in (good, b"\xef\xbb\xbf" + good, windows, good.rstrip(b"\n")):
             self.assertIsNone(self.refusal(data), data)
         random_bytes = random.Random(1).randbytes(100_000)
         for data in (
