@@ -94,12 +94,17 @@ struct ProbeStep {
   int cpu = 50, memory = 50, latency = 50;  // metric: percent, percent, ms
   // Event time since the step before, or since step number `from` (from 1) where that is not 0: the
   // step takes the lane's first event at or after it or, with `within`, the last one before it. 0:
-  // as soon as the actor's turn comes. Players only. Between step `from` and this one nobody waits.
-  // The step that is waited from comes at an event from which the edge is met to the millisecond,
-  // where its lane has one nearby.
+  // as soon as the actor's turn comes. `from`: players only. Between step `from` and this one
+  // nobody waits. The step that is waited from comes at an event from which the edge is met to the
+  // millisecond, where its lane has one nearby.
   std::int64_t wait_ns = 0;
   bool within = false;
   int from = 0;
+  // Where it is not 0: the step comes when the clock, counted from 1970 UTC, stands at a multiple
+  // of it and `shift_ns`, as timestamps of milliseconds show it. Both are whole milliseconds. Steps
+  // before it that do not wait take the lane's events right before that one. In place of wait_ns.
+  std::int64_t clock_ns = 0;
+  std::int64_t shift_ns = 0;
   friend bool operator==(const ProbeStep&, const ProbeStep&) = default;
 };
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <charconv>
 #include <cstdint>
+#include <cstdlib>
 #include <optional>
 #include <utility>
 #include <vector>
@@ -56,10 +57,49 @@ int ItemOf(std::string_view id) {
       kCatalog, [](const Item& i) { return i.id; }, id);
 }
 
-// "after 60s", "within 60s from 1": the wait before the step that follows.
+bool Waits(const ProbeStep& step) { return step.wait_ns != 0 || step.clock_ns != 0; }
+
+void DoNotWait(ProbeStep* step) {
+  step->wait_ns = 0;
+  step->within = false;
+  step->from = 0;
+  step->clock_ns = 0;
+  step->shift_ns = 0;
+}
+
+// "at 1m", "at 1m - 1ms": the edge of the clock before the step that follows.
+Status ReadClock(const std::vector<std::string_view>& words, ProbeStep* next) {
+  const bool shifted = words.size() == 4 && (words[2] == "-" || words[2] == "+");
+  const Result<std::int64_t> clock = words.size() > 1 ? ParseDuration(words[1]) : Invalid("");
+  const Result<std::int64_t> shift = shifted ? ParseDuration(words[3]) : std::int64_t{0};
+  const auto whole = [](const Result<std::int64_t>& ns) {
+    return ns.has_value() && *ns >= 0 && *ns <= kLongestWait && *ns % 1'000'000 == 0;
+  };
+  if ((words.size() != 2 && !shifted) || !whole(clock) || *clock == 0 || !whole(shift)) {
+    return Invalid("'at' needs a duration of whole milliseconds: 1m, 1m - 1ms or 1m + 1ms");
+  }
+  if (*shift >= *clock) {
+    return Invalid("'at " + std::string(words[1]) + "': " + Quoted(words[3]) +
+                   " from it is no nearer to it than to the next one");
+  }
+  next->clock_ns = *clock;
+  next->shift_ns = shifted && words[2] == "-" ? -*shift : *shift;
+  return {};
+}
+
+// "after 60s", "within 60s from 1", "at 1m": the wait before the step that follows.
 Result<bool> ReadWait(const std::vector<std::string_view>& words,
-                      const std::vector<ProbeStep>& steps, ProbeStep* next) {
-  if (words[0] != "after" && words[0] != "within") return false;
+                      const std::vector<ProbeStep>& steps, bool server, ProbeStep* next) {
+  if (words[0] != "after" && words[0] != "within" && words[0] != "at") return false;
+  if (Waits(*next)) {
+    return Invalid(words[0] == "at" || next->clock_ns != 0
+                       ? "two waits one after the other; a step has one"
+                       : "two waits one after the other; give their sum");
+  }
+  if (words[0] == "at") {
+    if (Status status = ReadClock(words, next); !status.ok()) return status;
+    return true;
+  }
   const bool from = words.size() == 4 && words[2] == "from";
   if (words.size() != 2 && !from) {
     return Invalid("'" + std::string(words[0]) + "' needs a duration: 60s, or 60s from 1");
@@ -69,17 +109,17 @@ Result<bool> ReadWait(const std::vector<std::string_view>& words,
     return Invalid("'" + std::string(words[0]) + " " + std::string(words[1]) +
                    "' needs a duration, such as 60s or 250ms");
   }
-  if (next->wait_ns != 0) return Invalid("two waits one after the other; give their sum");
   next->wait_ns = *wait;
   next->within = words[0] == "within";
+  if (steps.empty()) return Invalid("a script begins with a step, not with a wait");
   if (!from) return true;
+  if (server) return Invalid("a server waits from the step before; leave out 'from'");
   const auto number = Number<int>(words[3], 1, static_cast<int>(steps.size()));
   if (!number) {
     return Invalid("'from " + std::string(words[3]) + "' needs the number of a step before, 1 to " +
                    FormatCount(steps.size()));
   }
-  const auto waits = [](const ProbeStep& step) { return step.wait_ns != 0; };
-  if (std::any_of(steps.begin() + *number, steps.end(), waits)) {
+  if (std::any_of(steps.begin() + *number, steps.end(), Waits)) {
     return Invalid("'from " + std::string(words[3]) +
                    "': no step after that one and before this one may wait");
   }
@@ -115,7 +155,7 @@ Status ReadAction(const std::vector<std::string_view>& words, ProbeStep* step) {
   const auto word = std::find(std::begin(kWords), std::end(kWords), words[0]);
   if (word == std::end(kWords)) {
     std::vector<std::string> valid(std::begin(kWords), std::end(kWords));
-    valid.insert(valid.end(), {"after", "within"});
+    valid.insert(valid.end(), {"after", "within", "at"});
     return Invalid("unknown step " + Quoted(words[0]) + DidYouMean(words[0], valid));
   }
   step->what = static_cast<ProbeStep::What>(word - std::begin(kWords));
@@ -163,14 +203,9 @@ Result<Script> ParseScript(std::string_view text, bool server) {
   for (const std::string_view part : Split(text, ',')) {
     std::vector<std::string_view> words = Split(part, ' ');
     if (words.empty()) continue;
-    if (!server) {
-      const Result<bool> wait = ReadWait(words, script.steps, &step);
-      if (!wait) return wait.error();
-      if (*wait) {
-        if (script.steps.empty()) return Invalid("a script begins with a step, not with a wait");
-        continue;
-      }
-    }
+    const Result<bool> wait = ReadWait(words, script.steps, server, &step);
+    if (!wait) return wait.error();
+    if (*wait) continue;
     const Result<std::size_t> times = TakeTimes(&words);
     if (!times) return times.error();
     if (Status status = server ? ReadMetric(words, &step) : ReadAction(words, &step);
@@ -181,13 +216,11 @@ Result<Script> ParseScript(std::string_view text, bool server) {
       return Invalid("a script has at most " + FormatCount(kMostScriptSteps) + " steps");
     }
     script.steps.push_back(step);
-    step.wait_ns = 0;  // of the first one alone
-    step.within = false;
-    step.from = 0;
+    DoNotWait(&step);  // but the first one alone
     script.steps.insert(script.steps.end(), *times - 1, step);
     step = ProbeStep{};
   }
-  if (step.wait_ns != 0) return Invalid("a wait at the end has no effect");
+  if (Waits(step)) return Invalid("a wait at the end has no effect");
   if (script.steps.empty()) return Invalid("a script needs at least one step");
   return script;
 }
@@ -202,6 +235,13 @@ std::string ScriptText(const Script& script) {
       if (step.from > 0) text += " from " + std::to_string(step.from);
       text += ", ";
     }
+    if (step.clock_ns > 0) {
+      text += "at " + FormatDuration(step.clock_ns);
+      if (step.shift_ns != 0) {
+        text += (step.shift_ns < 0 ? " - " : " + ") + FormatDuration(std::abs(step.shift_ns));
+      }
+      text += ", ";
+    }
     if (static_cast<int>(step.what) == kMetric) {
       text += "cpu " + std::to_string(step.cpu) + " memory " + std::to_string(step.memory) +
               " latency " + std::to_string(step.latency);
@@ -211,15 +251,20 @@ std::string ScriptText(const Script& script) {
       if (step.item >= 0) text += " " + std::string(kCatalog[step.item].id);
     }
     ProbeStep again = step;
-    again.wait_ns = 0;
-    again.within = false;
-    again.from = 0;
+    DoNotWait(&again);
     std::size_t end = i + 1;
     while (end < script.steps.size() && script.steps[end] == again) ++end;
     if (end - i > 1) text += " x" + std::to_string(end - i);
     i = end;
   }
   return text;
+}
+
+std::optional<std::size_t> StepsToClock(const std::vector<ProbeStep>& steps, std::size_t i) {
+  std::size_t at = i;
+  while (at < steps.size() && !Waits(steps[at])) ++at;
+  if (at == steps.size() || steps[at].clock_ns == 0) return std::nullopt;
+  return at - i;
 }
 
 }  // namespace playload

@@ -10,8 +10,11 @@
 
 #pragma once
 
+#include <cstddef>
+#include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "generator/base/status.h"
 #include "scenarios/scenario.h"
@@ -25,5 +28,9 @@ Result<Script> ParseScript(std::string_view text, bool server);
 
 // What ParseScript() reads as the same script.
 std::string ScriptText(const Script& script);
+
+// How many steps there are from step i (an index) to one that waits for an edge of the clock, where
+// i is that step or comes right before it (ProbeStep::clock_ns); nothing: neither.
+std::optional<std::size_t> StepsToClock(const std::vector<ProbeStep>& steps, std::size_t i);
 
 }  // namespace playload

@@ -16,8 +16,8 @@ namespace playload {
 namespace {
 
 constexpr std::size_t kMostWovenScripts = 500;  // of a probe
-// Where nothing is said: of the sessions that begin, of the metrics, and of the players how many
-// may wait in scripts at a time.
+// Where nothing is said: of the sessions that begin, of the metrics, and of the players and the
+// servers how many may wait in scripts at a time.
 constexpr double kUsualShare = 0.1;
 constexpr double kUsualWaiting = 0.1;
 // What cannot be exceeded: then nobody else would be left to play.
@@ -29,7 +29,7 @@ Status At(const Scenario& scenario, int line, const std::string& message) {
   return Invalid(scenario.file + ":" + std::to_string(line) + ": probes: " + message);
 }
 
-// Of a script on average: event time in which its player waits, seconds; and steps.
+// Of a script on average: event time in which its actor waits, seconds; and steps.
 struct Lengths {
   double waits_s = 0;
   double steps = 0;
@@ -39,7 +39,8 @@ Lengths LengthsOf(const std::vector<Script>& scripts) {
   for (const Script& script : scripts) {
     lengths.steps += static_cast<double>(script.steps.size());
     for (const ProbeStep& step : script.steps) {
-      lengths.waits_s += static_cast<double>(step.wait_ns) / 1e9;
+      // Edges of the clock come once in their size; not each of them can be met.
+      lengths.waits_s += static_cast<double>(step.wait_ns + 2 * step.clock_ns) / 1e9;
     }
   }
   lengths.waits_s /= static_cast<double>(scripts.size());
@@ -150,10 +151,12 @@ class Weaver {
     const double swing = static_cast<double>(fastest) / static_cast<double>(slowest);
     const Beginnings beginnings = BeginningsAt(scenario_, slowest);
     const Lengths lengths = LengthsOf(incident->scripts);
-    const auto players = static_cast<double>(scenario_.population.players);
+    const std::uint64_t players = scenario_.population.players;
+    const auto per_server = static_cast<std::uint64_t>(scenario_.servers.players_per_server);
+    const std::uint64_t actors = server ? (players + per_server - 1) / per_server : players;
     // Of servers every step is a metric.
     const double begin = server ? beginnings.metrics / lengths.steps : beginnings.sessions;
-    const double wait = server || lengths.waits_s <= 0 ? 1e18 : players / lengths.waits_s;
+    const double wait = lengths.waits_s <= 0 ? 1e18 : static_cast<double>(actors) / lengths.waits_s;
     if (incident->milli_rate == 0 && incident->share_parts == 0) {
       Usual(begin, begin * swing, wait, server ? lengths.steps : 1, incident);
       return {};
@@ -178,8 +181,8 @@ class Weaver {
       return At(scenario_, request_.line,
                 asked + " are too many: each waits " +
                     FormatDuration(static_cast<std::int64_t>(lengths.waits_s) * 1'000'000'000) +
-                    " on average, and there are " + FormatCount(scenario_.population.players) +
-                    " players; at most " + Rate(wait * kMostWaiting));
+                    " on average, and there are " + FormatCount(actors) +
+                    (server ? " servers" : " players") + "; at most " + Rate(wait * kMostWaiting));
     }
     return {};
   }

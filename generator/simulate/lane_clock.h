@@ -11,7 +11,9 @@
 
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
+#include <optional>
 
 #include "generator/pace/plan.h"
 
@@ -21,6 +23,12 @@ namespace playload {
 struct LaneWait {
   std::int64_t ns = 0;
   bool within = false;
+};
+
+// "at 1m - 1ms": as ProbeStep has it.
+struct ClockEdge {
+  std::int64_t clock_ns = 0;
+  std::int64_t shift_ns = 0;
 };
 
 class LaneClock {
@@ -55,6 +63,33 @@ class LaneClock {
       least = miss;
     }
     return best;
+  }
+
+  // The lane's first event from `index` on that comes at an edge of the clock, right to the
+  // millisecond; where there is none at the next few edges, the first one at or behind the nearest.
+  // `start_ns`: of the run, since 1970.
+  static constexpr int kMostEdges = 8;
+  template <typename Free>
+  [[nodiscard]] std::uint64_t AtClock(std::uint64_t index, const ClockEdge& edge,
+                                      std::int64_t start_ns, const Free& free) const {
+    constexpr std::int64_t kMs = 1'000'000;
+    const auto first_free = [&free](std::uint64_t i) {
+      while (!free(i)) ++i;
+      return i;
+    };
+    const std::int64_t from = InstantOf(index);
+    if (from > Plan::kNever - start_ns - (kMostEdges + 1) * edge.clock_ns) return first_free(index);
+    const std::int64_t now = (start_ns + from) / kMs * kMs - edge.shift_ns;
+    std::int64_t at = (now + edge.clock_ns - 1) / edge.clock_ns * edge.clock_ns + edge.shift_ns;
+    std::optional<std::uint64_t> nearest;
+    for (int k = 0; k < kMostEdges; ++k, at += edge.clock_ns) {
+      std::uint64_t i = std::max(index, FirstAt(at - start_ns));
+      for (; InstantOf(i) < at - start_ns + kMs; ++i) {
+        if (free(i)) return i;
+      }
+      if (!nearest) nearest = i;
+    }
+    return first_free(*nearest);
   }
 
  private:

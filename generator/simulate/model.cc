@@ -4,10 +4,12 @@
 #include <cassert>
 #include <cmath>
 #include <numeric>
+#include <optional>
 
 #include "generator/simulate/lane.h"
 #include "personas/facts.h"
 #include "personas/load.h"
+#include "scenarios/script.h"
 
 namespace playload {
 namespace {
@@ -43,6 +45,23 @@ std::uint32_t TicksOf(double ms) {
   const double ticks = ms / static_cast<double>(kTickMs);
   if (ticks < 1) return 1;
   return ticks > kLongestTicks ? kLongestTicks : static_cast<std::uint32_t>(ticks);
+}
+
+// Sets what steps have to do with edges of the clock; whether one has.
+bool WaitForClock(const std::vector<ProbeStep>& script, std::vector<ScriptStep>* steps) {
+  bool waits = false;
+  for (std::size_t i = 0; i < script.size(); ++i) {
+    const std::optional<std::size_t> rest = StepsToClock(script, i);
+    if (!rest) continue;
+    waits = true;
+    ScriptStep& step = (*steps)[i];
+    step.rest = static_cast<std::uint16_t>(*rest);
+    step.together = i > 0 && StepsToClock(script, i - 1) == *rest + 1;
+    if (step.together) continue;
+    step.clock_ns = script[i + *rest].clock_ns;
+    step.shift_ns = script[i + *rest].shift_ns;
+  }
+  return waits;
 }
 
 }  // namespace
@@ -142,8 +161,8 @@ Choice::Choice(const std::vector<std::int64_t>& weights) {
   }
 }
 
-Model::Model(const Scenario& scenario, std::uint64_t seed)
-    : timeline(scenario.plan), players_(scenario.population.players) {
+Model::Model(const Scenario& scenario, std::uint64_t seed, std::int64_t run_start_ns)
+    : timeline(scenario.plan), start_ns(run_start_ns), players_(scenario.population.players) {
   const Population& population = scenario.population;
   compat = scenario.compat;
   // Under compat a player's events come from everywhere, so all its state is in one lane.
@@ -233,7 +252,8 @@ void Model::CompileProbes(const std::vector<ProbeIncident>& incidents) {
                                  Action::kServerMetric};
   for (const ProbeIncident& incident : incidents) {
     probes.push_back({incident.window, ShareOf32(incident.share_parts), incident.milli_rate,
-                      incident.scripts.front().server, static_cast<std::uint16_t>(scripts.size()),
+                      incident.scripts.front().server, false,
+                      static_cast<std::uint16_t>(scripts.size()),
                       static_cast<std::uint16_t>(incident.scripts.size())});
     server_scripts = server_scripts || incident.scripts.front().server;
     for (const Script& script : incident.scripts) {
@@ -255,8 +275,9 @@ void Model::CompileProbes(const std::vector<ProbeIncident>& incidents) {
           steps[since].later = static_cast<std::uint16_t>(steps.size());
           steps[since].adjacent = step.from == 0;
         }
-        timed_scripts = timed_scripts || from.wait_ns > 0;
+        timed_scripts = timed_scripts || from.wait_ns > 0 || from.clock_ns > 0;
       }
+      if (WaitForClock(script.steps, &steps)) probes.back().by_clock = true;
     }
   }
 }

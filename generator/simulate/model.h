@@ -102,6 +102,11 @@ struct ScriptStep {
   std::uint16_t from;   // as ProbeStep
   std::uint16_t later;  // number of the step that waits from this one; 0: none
   bool adjacent;        // and it is the next one
+  // As ProbeStep, of the first of the steps that wait for an edge of the clock together.
+  std::int64_t clock_ns;
+  std::int64_t shift_ns;
+  std::uint16_t rest;                         // so many steps before that for which the edge is
+  bool together;                              // comes right behind the step before
   static constexpr std::uint8_t kFree = 255;  // the player's own currency, an item used up
 };
 struct Probe {
@@ -109,6 +114,7 @@ struct Probe {
   std::uint32_t share;      // of 2^32
   std::int64_t milli_rate;  // as of ProbeIncident: instead of the share, where it is not 0
   bool server;
+  bool by_clock;               // some step waits for an edge of the clock
   std::uint16_t first_script;  // index into Model::scripts
   std::uint16_t scripts;
 };
@@ -121,8 +127,9 @@ struct FirstSessions {
 
 class Model {
  public:
-  // REQUIRES: a scenario as LoadScenario() gives it.
-  Model(const Scenario& scenario, std::uint64_t seed);
+  // REQUIRES: a scenario as LoadScenario() gives it. `start_ns`: of the run, since 1970; what the
+  // lanes do depends on it where scripts wait for edges of the clock, and nowhere else.
+  Model(const Scenario& scenario, std::uint64_t seed, std::int64_t start_ns = 0);
 
   // Lanes.
   [[nodiscard]] std::uint64_t players() const { return players_; }
@@ -170,6 +177,7 @@ class Model {
   bool server_scripts = false;
   FaultRules faults;
   Plan timeline;  // what the incidents' times refer to
+  std::int64_t start_ns = 0;
 
  private:
   std::uint64_t players_;

@@ -149,6 +149,7 @@ std::uint32_t OpenLane::Simulate(OpenLane* open, std::size_t lanes, Record* cons
       if ((a.row & kRareTurn) != 0) [[unlikely]] {
         if ((a.row & kServerActor) != 0) {
           self.Measure(&a, number, lane.made + n, &record);
+          if (lanes == 1) count = self.UpToDue(count);
           continue;
         }
         if ((a.row & kBegins) != 0) self.StartSession(&a, lane.made + n);

@@ -112,7 +112,11 @@ class OpenLane {
   void PlayDue(Record* record);
   void PlayStep(Actor* actor, const ScriptStep& step, Record* record);
   [[nodiscard]] std::uint64_t DueAfter(std::uint64_t made, const ScriptStep& next) const;
+  [[nodiscard]] std::uint64_t DueOf(const Actor& actor) const;
   [[nodiscard]] bool Taken(std::uint64_t made) const;
+  void Await(Actor* actor, std::uint16_t number, std::uint64_t made,
+             const std::vector<ScriptStep>& steps, std::size_t step, std::uint32_t ticks);
+  void PlayAtClock(Actor* actor, std::uint16_t number, std::uint64_t made, const ScriptStep& next);
   void PlayLater(Actor* actor, std::uint16_t number, std::uint64_t made, const ScriptStep& next);
   void PlayBefore(Actor* actor, std::uint16_t number, std::uint64_t made, const ScriptStep& later);
   void WaitFor(Actor* actor, std::uint16_t number, std::uint64_t due);

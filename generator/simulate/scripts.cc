@@ -40,7 +40,9 @@ int OpenLane::ScriptTurn(bool server, std::uint64_t made) {
       const std::uint64_t next = before * model_->lanes() + number_;
       if (next > latest) continue;
       ++lane_->probe_sum[k];
-      return static_cast<int>(probe.first_script + next % probe.scripts);
+      // Few lanes have an event at an edge of the clock: these are to have all scripts in turn.
+      const std::uint64_t turn = probe.by_clock ? before + number_ : next;
+      return static_cast<int>(probe.first_script + turn % probe.scripts);
     }
     lane_->probe_sum[k] += probe.share;
     if (lane_->probe_sum[k] >= before) continue;
@@ -80,13 +82,21 @@ void OpenLane::Play(Actor* actor, std::uint16_t number, std::uint64_t made, Reco
     }
   }
   actor->scripted.step = (step + 1) & 0xFFFFu;
-  if (step < steps.size() && steps[step].wait_ns > 0) {
-    PlayLater(actor, number, made, steps[step]);
-  } else if (step < steps.size() && steps[step].later > 0) {
-    PlayBefore(actor, number, made, steps[steps[step].later - 1u]);
-  } else {
-    Insert(actor, number, kTurnTicks);
+  Await(actor, number, made, steps, step, kTurnTicks);
+}
+
+// Sees to it that the actor's turn comes when step `step` (an index; behind the last one: the end)
+// is to be: in so many ticks where it does not wait.
+void OpenLane::Await(Actor* actor, std::uint16_t number, std::uint64_t made,
+                     const std::vector<ScriptStep>& steps, std::size_t step, std::uint32_t ticks) {
+  if (step < steps.size()) {
+    const ScriptStep& next = steps[step];
+    if (next.together) return WaitFor(actor, number, made + 1);
+    if (next.clock_ns > 0) return PlayAtClock(actor, number, made, next);
+    if (next.wait_ns > 0) return PlayLater(actor, number, made, next);
+    if (next.later > 0) return PlayBefore(actor, number, made, steps[next.later - 1u]);
   }
+  Insert(actor, number, ticks);
 }
 
 void OpenLane::PlayStep(Actor* actor, const ScriptStep& step, Record* record) {
@@ -124,13 +134,42 @@ std::uint64_t OpenLane::DueAfter(std::uint64_t made, const ScriptStep& next) con
   return Clock().EndOf(made, {next.wait_ns, next.within});
 }
 
-// Whether somebody waits for that record of the lane.
+// The record that somebody waits for. A server keeps the low half of its number, where its turn in
+// the wheel would be.
+std::uint64_t OpenLane::DueOf(const Actor& actor) const {
+  if ((actor.row & kServerActor) == 0) return actor.scripted.due;
+  return lane_->made + (actor.until - static_cast<std::uint32_t>(lane_->made));
+}
+
+// Whether somebody waits for that record of the lane, or for one before it with steps for the
+// records up to it.
 bool OpenLane::Taken(std::uint64_t made) const {
   for (std::uint16_t n = lane_->due; n != 0; n = ActorOf(n).next) {
-    const std::uint64_t due = ActorOf(n).scripted.due;
-    if (due >= made) return due == made;
+    const Actor& actor = ActorOf(n);
+    const std::uint64_t due = DueOf(actor);
+    if (due > made) return false;
+    const bool server = (actor.row & kServerActor) != 0;
+    const std::size_t step = server ? actor.server.script_step : actor.scripted.step - 1u;
+    const std::vector<ScriptStep>& steps = model_->scripts[actor.script - (server ? 1u : 0u)];
+    const std::uint64_t last = step < steps.size() ? due + steps[step].rest : due;
+    if (last >= made) return true;
   }
   return false;
+}
+
+// The next steps, `next` and so many more as are together with it, take the records that end with
+// one at an edge of the clock.
+void OpenLane::PlayAtClock(Actor* actor, std::uint16_t number, std::uint64_t made,
+                           const ScriptStep& next) {
+  const auto free = [&](std::uint64_t last) {
+    for (std::uint64_t i = last - next.rest; i <= last; ++i) {
+      if (Taken(i)) return false;
+    }
+    return true;
+  };
+  const ClockEdge edge{next.clock_ns, next.shift_ns};
+  const std::uint64_t last = Clock().AtClock(made + 1 + next.rest, edge, model_->start_ns, free);
+  WaitFor(actor, number, last - next.rest);
 }
 
 // The next step waits for an instant: it takes the lane's record of that instant, whatever the
@@ -160,12 +199,16 @@ void OpenLane::PlayBefore(Actor* actor, std::uint16_t number, std::uint64_t made
 }
 
 void OpenLane::WaitFor(Actor* actor, std::uint16_t number, std::uint64_t due) {
-  actor->scripted.due = due & kDueMask;
+  if ((actor->row & kServerActor) != 0) {
+    actor->until = static_cast<std::uint32_t>(due);
+  } else {
+    actor->scripted.due = due & kDueMask;
+  }
   std::uint16_t* link = &lane_->due;
-  while (*link != 0 && ActorOf(*link).scripted.due < due) link = &ActorOf(*link).next;
+  while (*link != 0 && DueOf(ActorOf(*link)) < due) link = &ActorOf(*link).next;
   actor->next = *link;
   *link = number;
-  lane_->due_made = ActorOf(lane_->due).scripted.due;
+  lane_->due_made = DueOf(ActorOf(lane_->due));
 }
 
 // The record at hand belongs to the first of those who wait.
@@ -173,8 +216,13 @@ void OpenLane::PlayDue(Record* record) {
   const std::uint16_t number = lane_->due;
   Actor& actor = ActorOf(number);
   lane_->due = actor.next;
-  lane_->due_made = lane_->due == 0 ? Lane::kNoneDue : ActorOf(lane_->due).scripted.due;
-  Play(&actor, number, lane_->made, record);
+  lane_->due_made = lane_->due == 0 ? Lane::kNoneDue : DueOf(ActorOf(lane_->due));
+  if ((actor.row & kServerActor) != 0) {
+    actor.until = static_cast<std::uint32_t>(lane_->slot << kSlotShift);
+    Measure(&actor, number, lane_->made, record);
+  } else {
+    Play(&actor, number, lane_->made, record);
+  }
   ++lane_->made;
 }
 
@@ -185,6 +233,8 @@ void OpenLane::FollowScript(Actor* actor, std::uint64_t made, int* cpu, int* mem
     if (script < 0) return;
     actor->script = static_cast<std::uint16_t>(script + 1);
     actor->server.script_step = 0;
+    // This metric is none of a script that begins with a wait.
+    if (model_->scripts[static_cast<std::size_t>(script)].front().clock_ns > 0) return;
   }
   const std::vector<ScriptStep>& steps = model_->scripts[actor->script - 1u];
   const ScriptStep& step = steps[actor->server.script_step];

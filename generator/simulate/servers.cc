@@ -55,7 +55,12 @@ void OpenLane::Measure(Actor* actor, std::uint16_t number, std::uint64_t made, R
   record->a = static_cast<std::uint8_t>(std::clamp(cpu, 0, 100));
   record->b = static_cast<std::uint8_t>(std::clamp(memory, 0, 100));
   record->c = static_cast<std::uint16_t>(std::clamp(latency, 0, 60'000));
-  Insert(actor, number, model_->report_ticks);
+  if (actor->script > 0) {
+    Await(actor, number, made, model_->scripts[actor->script - 1u], actor->server.script_step,
+          model_->report_ticks);
+  } else {
+    Insert(actor, number, model_->report_ticks);
+  }
 }
 
 }  // namespace playload

@@ -12,7 +12,7 @@ namespace playload {
 Status PlayerHistory(const RunSpec& spec, std::string_view player_id,
                      const std::function<bool(std::string_view line)>& line) {
   const std::string head = spec.id_prefix.empty() ? "player_" : "player_" + spec.id_prefix + "_";
-  const Model model(spec.scenario, spec.seed);
+  const Model model(spec.scenario, spec.seed, spec.start_ns);
   std::uint64_t number = 0;
   const char* const begin = player_id.data() + std::min(head.size(), player_id.size());
   const char* const end = player_id.data() + player_id.size();

@@ -78,7 +78,7 @@ struct Stream::Impl {
   Impl(const RunSpec& run_spec, const StreamOptions& stream_options)
       : spec(run_spec),
         options(stream_options),
-        model(run_spec.scenario, run_spec.seed),
+        model(run_spec.scenario, run_spec.seed, run_spec.start_ns),
         plan(run_spec.scenario.plan),
         layout(model.lanes(), run_spec.shard, run_spec.shards, run_spec.end),
         encoder(model, EncoderOptionsOf(run_spec)),

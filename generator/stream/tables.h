@@ -17,7 +17,7 @@ namespace playload {
 struct StreamTables {
   explicit StreamTables(const RunSpec& run_spec)
       : spec(run_spec),
-        model(run_spec.scenario, run_spec.seed),
+        model(run_spec.scenario, run_spec.seed, run_spec.start_ns),
         plan(run_spec.scenario.plan),
         layout(model.lanes(), run_spec.shard, run_spec.shards, run_spec.end),
         encoder(model, EncoderOptionsOf(run_spec)) {}

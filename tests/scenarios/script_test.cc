@@ -2,7 +2,9 @@
 
 #include <doctest/doctest.h>
 
+#include <optional>
 #include <string>
+#include <vector>
 
 #include "scenarios/load.h"
 
@@ -58,7 +60,8 @@ TEST_CASE("ScriptText: read again, it is the same script") {
   for (const std::string text :
        {"purchase USD x5, after 1m, purchase EUR potion_mana x2, within 250ms, refund, move",
         "level_start, level_complete x3, interaction", "purchase x4096",
-        "move x4, after 1m from 2, refund, move, within 5s from 5, move"}) {
+        "move x4, after 1m from 2, refund, move, within 5s from 5, move",
+        "at 1m, move x2, at 1h - 1ms, purchase USD, after 2s, move, at 10s + 250ms, refund"}) {
     const Result<Script> script = ParseScript(text, false);
     REQUIRE(script);
     const Result<Script> again = ParseScript(ScriptText(*script), false);
@@ -69,6 +72,24 @@ TEST_CASE("ScriptText: read again, it is the same script") {
   const Result<Script> metrics = ParseScript("cpu 80, cpu 80 memory 100 latency 60000 x2", true);
   REQUIRE(metrics);
   CHECK(ScriptText(*metrics) == "cpu 80 memory 50 latency 50, cpu 80 memory 100 latency 60000 x2");
+  const std::string waits =
+      "cpu 80 memory 50 latency 50, at 1m, cpu 81 memory 50 latency 50, "
+      "after 10m, cpu 82 memory 50 latency 50";
+  const Result<Script> timed = ParseScript(waits, true);
+  REQUIRE(timed);
+  CHECK(timed->steps[1].clock_ns == 60'000'000'000);
+  CHECK(timed->steps[2].wait_ns == 600'000'000'000);
+  CHECK(ScriptText(*timed) == waits);
+}
+
+TEST_CASE("StepsToClock: steps that come right before an edge of the clock") {
+  const Result<Script> script =
+      ParseScript("move, after 5s, move, move x2, at 1m - 1ms, move, move", false);
+  REQUIRE(script);
+  CHECK(script->steps[4].clock_ns == 60'000'000'000);
+  CHECK(script->steps[4].shift_ns == -1'000'000);
+  const std::vector<std::optional<std::size_t>> to = {{}, {}, 2, 1, 0, {}};
+  for (std::size_t i = 0; i < to.size(); ++i) CHECK(StepsToClock(script->steps, i) == to[i]);
 }
 
 TEST_CASE("ParseScript: errors say what would be right") {
@@ -90,7 +111,16 @@ TEST_CASE("ParseScript: errors say what would be right") {
   CHECK(Says(ErrorOf("cpu 101", true), "0 to 100"));
   CHECK(Says(ErrorOf("cpu", true), "0 to 100"));
   CHECK(Says(ErrorOf("cpus 5", true), "did you mean 'cpu'?"));
-  CHECK(Says(ErrorOf("cpu 5, after 5s, cpu 6", true), "unknown word 'after'"));
+  CHECK(Says(ErrorOf("cpu 5 x2, after 5s from 1, cpu 6", true), "leave out 'from'"));
+  CHECK(Says(ErrorOf("after 5s, cpu 6", true), "begins with a step"));
+  CHECK(Says(ErrorOf("at 1m, at 2m, move"), "two waits"));
+  CHECK(Says(ErrorOf("move, at 1m, after 5s, move"), "two waits"));
+  CHECK(Says(ErrorOf("at, move"), "whole milliseconds"));
+  CHECK(Says(ErrorOf("at 1500us, move"), "whole milliseconds"));
+  CHECK(Says(ErrorOf("at 1m * 1ms, move"), "whole milliseconds"));
+  CHECK(Says(ErrorOf("at 1s - 1s, move"), "no nearer"));
+  CHECK(Says(ErrorOf("move, at 1m"), "no effect"));
+  CHECK(Says(ErrorOf("move x2, at 1m, move, after 5s from 1, move"), "may wait"));
 }
 
 TEST_CASE("Scenario: probes are read, resolved and read again") {

@@ -21,6 +21,7 @@ namespace playload {
 namespace {
 
 constexpr std::int64_t kSecond = 1'000'000'000;
+constexpr std::int64_t kStart = 1'767'225'600'123'000'000;  // of runs, where clocks matter
 
 Script Read(const char* text, bool server = false) {
   const Result<Script> script = ParseScript(text, server);
@@ -101,10 +102,11 @@ TEST_CASE("Scripts: each is played as it is written, in turn, at the stated shar
 }
 
 TEST_CASE("Scripts: slices of any length, and lanes together, give the same records") {
-  const Scenario world = World({Read("purchase USD x3, after 2s, purchase USD x3"),
-                                Read("move, within 500ms, purchase JPY")},
-                               kProbabilityOne / 10);
-  const Model model(world, 9);
+  const Scenario world = World(
+      {Read("purchase USD x3, after 2s, purchase USD x3"), Read("move, within 500ms, purchase JPY"),
+       Read("move x2, at 1s, move x2, at 250ms + 1ms, purchase JPY")},
+      kProbabilityOne / 10);
+  const Model model(world, 9, kStart);
   const std::vector<Record> whole = LaneRecords(model, 2, 96'000, 96'000);
   for (const std::uint32_t slice : {16u, 80u, 4'096u}) {
     const std::vector<Record> parts = LaneRecords(model, 2, 96'000, slice);
@@ -125,9 +127,10 @@ TEST_CASE("Scripts: slices of any length, and lanes together, give the same reco
 }
 
 TEST_CASE("Scripts: a copy put back in the middle of waits goes on as the lanes did") {
-  const Scenario world =
-      World({Read("purchase USD x3, after 2s, purchase USD x3")}, kProbabilityOne / 5);
-  const Model model(world, 9);
+  const Scenario world = World({Read("purchase USD x3, after 2s, purchase USD x3"),
+                                Read("purchase USD x3, at 2s, purchase USD")},
+                               kProbabilityOne / 5);
+  const Model model(world, 9, kStart);
   Lanes lanes(model);
   std::vector<Record> before(32'000);
   lanes.Simulate(1, before.data(), 32'000);
@@ -206,6 +209,101 @@ TEST_CASE("Scripts: an edge is met to the millisecond where the lane has such ev
       CHECK(met == played);
     }
   }
+}
+
+// How many scripts were played, and how many of them at the edge.
+struct Hits {
+  int played = 0;
+  int met = 0;
+};
+
+TEST_CASE(
+    "Scripts: an edge of the clock is met to the millisecond by lanes that have such events") {
+  const std::vector<std::pair<const char*, std::int64_t>> edges = {
+      {"purchase USD x2, at 2s, purchase USD", 0},
+      {"purchase USD x2, at 2s - 1ms, purchase USD", 1'999},
+      {"purchase USD x2, at 2s + 1ms, purchase USD", 1}};
+  for (const std::int64_t rate : {1'000, 2'000, 5'000, 20'000}) {
+    CAPTURE(rate);
+    for (const auto& [text, wanted] : edges) {
+      CAPTURE(text);
+      Scenario world = World({Read(text)}, kProbabilityOne / 200);
+      world.plan = {{rate * 1'000, rate * 1'000, 0}};
+      const Model model(world, 5, kStart);
+      Hits all;
+      for (std::uint64_t lane = 0; lane < model.lanes(); ++lane) {
+        const auto count = static_cast<std::uint32_t>(rate) * 10;  // 80 s of eight lanes
+        const std::vector<Record> records = LaneRecords(model, lane, count / 16 * 16, 1'600);
+        Hits hits;
+        for (const auto& [who, life] : Lives(records)) {
+          if (Deeds(records, life) != "g0/14 g0/14 g0/14 ") continue;
+          ++hits.played;
+          const std::int64_t ms = (kStart + InstantOf(model, lane, life[3])) / 1'000'000 % 2'000;
+          hits.met += ms == wanted ? 1 : 0;
+          // What does not wait comes right before it.
+          CHECK(life[3] == life[1] + 2);
+        }
+        all.played += hits.played;
+        all.met += hits.met;
+        // A lane meets the edge always or never, but for those for whom there was no room at it.
+        if (hits.met > 0) CHECK(hits.met * 2 > hits.played);
+      }
+      CHECK(all.met > 0);
+      // At 2,000 and 20,000/s two lanes and four have events there, at the others all in turn.
+      if (rate % 2'000 != 0) CHECK(all.met * 2 > all.played);
+    }
+  }
+}
+
+TEST_CASE("Scripts: the run's start matters to those who go by the clock, and to nobody else") {
+  for (const bool clock : {false, true}) {
+    const Scenario world =
+        World({Read(clock ? "move, at 1s, move" : "move, after 1s, move")}, kProbabilityOne / 20);
+    const std::vector<Record> one = LaneRecords(Model(world, 5, kStart), 0, 48'000, 48'000);
+    const std::vector<Record> other =
+        LaneRecords(Model(world, 5, kStart + kSecond / 2), 0, 48'000, 48'000);
+    std::size_t differing = 0;
+    for (std::size_t i = 0; i < one.size(); ++i) differing += Same(one[i], other[i]) ? 0 : 1;
+    CHECK((differing > 0) == clock);
+  }
+}
+
+// Every server's scripts have all steps, in order and when they are to come.
+TEST_CASE("Scripts: servers wait for edges of the clock and for one another's metrics") {
+  Scenario world = World({Read("cpu 81 memory 90, cpu 82 memory 90, at 2s, cpu 83 memory 90, "
+                               "after 1.6s, cpu 84 memory 90",
+                               true)},
+                         kProbabilityOne / 10);
+  world.plan = {{2'000'000, 2'000'000, 0}};
+  const Model model(world, 8, kStart);
+  int met = 0;
+  int played = 0;
+  for (std::uint64_t lane = 0; lane < model.lanes(); ++lane) {
+    const std::vector<Record> records = LaneRecords(model, lane, 80'000, 1'600);
+    std::map<std::uint16_t, std::vector<std::uint32_t>> at;  // of scripts' metrics, by server
+    for (std::uint32_t i = 0; i < records.size(); ++i) {
+      const Record& r = records[i];
+      if (r.action != Action::kServerMetric || r.b != 90) continue;
+      std::vector<std::uint32_t>& metrics = at[r.entity];
+      CHECK(r.a == 81 + metrics.size() % 4);
+      metrics.push_back(i);
+    }
+    for (const auto& [server, metrics] : at) {
+      for (std::size_t i = 0; i + 4 <= metrics.size(); i += 4) {
+        ++played;
+        CHECK(metrics[i + 1] == metrics[i] + 1);
+        CHECK(metrics[i + 2] == metrics[i] + 2);
+        const auto ms = [&](std::size_t step) {
+          return (kStart + InstantOf(model, lane, metrics[i + step])) / 1'000'000;
+        };
+        met += ms(2) % 2'000 == 0 ? 1 : 0;
+        CHECK(ms(3) - ms(2) >= 1'600);
+        CHECK(ms(3) - ms(2) < 1'600 + 64);
+      }
+    }
+  }
+  CHECK(played > 100);
+  CHECK(met > 5);
 }
 
 TEST_CASE("Scripts: so many begin per second as the rate says, each in turn, over all lanes") {
