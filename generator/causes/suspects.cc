@@ -36,7 +36,7 @@ bool Contradicted(std::uint64_t agrees, std::uint64_t agreeing) {
 
 struct Suspects::Suspect {
   Suspect(Mutant one, Symbols* symbols, std::size_t count = 1)
-      : mutant(std::move(one)), compiled(mutant.rules, symbols) {
+      : mutant(std::move(one)), compiled(mutant.rules, symbols, mutant.reading) {
     for (std::size_t i = 0; i < count; ++i) places.emplace_back(compiled);
   }
 

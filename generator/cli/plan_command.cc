@@ -193,10 +193,10 @@ Edges FindEdges(const RunSpec& spec) {
   const std::uint64_t lanes = Model(spec.scenario, spec.seed).lanes();
   const Plan plan(spec.scenario.plan);
   const std::int64_t run = spec.end == RunSpec::kNoEnd ? 0 : plan.PlannedAt(spec.end);
-  edges.reach = EdgesOf(spec.scenario, lanes, run);
+  edges.reach = EdgesOf(spec.scenario, lanes, spec.start_ns, run);
   if (std::any_of(edges.reach.begin(), edges.reach.end(),
                   [](const EdgeReach& edge) { return edge.miss_ms > 0; })) {
-    edges.better_rate = RateForEdges(spec.scenario, lanes);
+    edges.better_rate = RateForEdges(spec.scenario, lanes, spec.start_ns);
   }
   return edges;
 }
@@ -252,7 +252,8 @@ std::string Text(const RunSetup& setup, const Forecast& forecast) {
   }
   const Edges edges = FindEdges(spec);
   for (const EdgeReach& edge : edges.reach) {
-    text += Line("edge " + FormatDuration(edge.wait_ns), EdgeText(edge, edges));
+    text += Line((edge.of_clock ? "edge of each " : "edge ") + FormatDuration(edge.wait_ns),
+                 EdgeText(edge, edges));
   }
   text += Line("memory", MemoryText(forecast.memory));
   text += Line("checkpoints", CheckpointsText(setup));
@@ -332,6 +333,7 @@ std::string Json(const RunSetup& setup, const Forecast& forecast) {
   for (const EdgeReach& edge : FindEdges(spec).reach) {
     json.BeginObject();
     json.Field("edge", FormatDuration(edge.wait_ns));
+    json.Field("of_clock", edge.of_clock);
     json.Key("missed_by_ms");
     edge.longer_than_run ? json.Null() : json.Value(static_cast<std::uint64_t>(edge.miss_ms));
     json.EndObject();

@@ -149,7 +149,8 @@ class NearMisses {
   RuleConstants constants_;
 };
 
-// The scripts that wait for an edge, also one millisecond before it, at it and one after it.
+// The scripts that wait for an edge, also one millisecond before it, at it and one after it; of the
+// clock's, too.
 void AddEdges(const Rule& rule, std::vector<Script>* scripts) {
   std::set<std::int64_t> edges;
   if (rule.window.of_time() && rule.window.form != RuleWindow::Form::kTumbling) {
@@ -159,6 +160,13 @@ void AddEdges(const Rule& rule, std::vector<Script>* scripts) {
   const std::vector<Script> found = *scripts;
   for (const Script& script : found) {
     for (std::size_t i = 0; i < script.steps.size(); ++i) {
+      if (script.steps[i].clock_ns > kTickNs) {
+        for (const std::int64_t shift : {-kTickNs, kTickNs}) {
+          Script other = script;
+          other.steps[i].shift_ns = shift;
+          Add(std::move(other), scripts);
+        }
+      }
       for (const std::int64_t edge : edges) {
         if (std::abs(script.steps[i].wait_ns - edge) > kTickNs || script.steps[i].within) continue;
         for (const std::int64_t wait : {edge - kTickNs, edge, edge + kTickNs}) {

@@ -42,6 +42,37 @@ std::map<std::int64_t, Waits> WaitsOf(const Scenario& scenario) {
   return waits;
 }
 
+// The edges of the clock that scripts wait for: its sizes, with the shifts of each.
+std::map<std::int64_t, std::set<std::int64_t>> ClocksOf(const Scenario& scenario) {
+  std::map<std::int64_t, std::set<std::int64_t>> clocks;
+  for (const ProbeIncident& probe : scenario.probes) {
+    for (const Script& script : probe.scripts) {
+      for (const ProbeStep& step : script.steps) {
+        if (step.clock_ns > 0) clocks[step.clock_ns].insert(step.shift_ns);
+      }
+    }
+  }
+  return clocks;
+}
+
+// Of the shift that is missed most, how near the lane comes to it that comes nearest.
+std::int64_t ClockMiss(const Plan& plan, std::uint64_t lanes, std::int64_t clock_ns,
+                       const std::set<std::int64_t>& shifts, std::int64_t start_ns) {
+  std::int64_t worst = 0;
+  for (const std::int64_t shift : shifts) {
+    std::int64_t least = Plan::kNever;
+    for (std::uint64_t lane = 0; lane < std::min(lanes, kMostLanes) && least > 0; ++lane) {
+      const LaneClock clock(plan, lanes, lane);
+      const std::uint64_t at =
+          clock.AtClock(0, {clock_ns, shift}, start_ns, [](std::uint64_t) { return true; });
+      const std::int64_t behind = (start_ns + clock.InstantOf(at) - shift) % clock_ns / kNsPerMs;
+      least = std::min(least, behind);
+    }
+    worst = std::max(worst, least);
+  }
+  return worst;
+}
+
 std::int64_t WorstMiss(const Plan& plan, std::uint64_t lanes, const Waits& waits,
                        std::int64_t room_ns) {
   std::int64_t worst = 0;
@@ -61,7 +92,8 @@ std::int64_t WorstMiss(const Plan& plan, std::uint64_t lanes, const Waits& waits
 
 }  // namespace
 
-std::vector<EdgeReach> EdgesOf(const Scenario& scenario, std::uint64_t lanes, std::int64_t run_ns) {
+std::vector<EdgeReach> EdgesOf(const Scenario& scenario, std::uint64_t lanes, std::int64_t start_ns,
+                               std::int64_t run_ns) {
   std::vector<EdgeReach> edges;
   const Plan plan(scenario.plan);
   for (const auto& [edge, waits] : WaitsOf(scenario)) {
@@ -72,13 +104,23 @@ std::vector<EdgeReach> EdgesOf(const Scenario& scenario, std::uint64_t lanes, st
     if (!reach.longer_than_run) reach.miss_ms = WorstMiss(plan, lanes, waits, room);
     edges.push_back(reach);
   }
+  for (const auto& [clock, shifts] : ClocksOf(scenario)) {
+    EdgeReach reach;
+    reach.of_clock = true;
+    reach.wait_ns = clock;
+    reach.longer_than_run = run_ns > 0 && clock - start_ns % clock >= run_ns;
+    if (!reach.longer_than_run) reach.miss_ms = ClockMiss(plan, lanes, clock, shifts, start_ns);
+    edges.push_back(reach);
+  }
   return edges;
 }
 
-std::optional<std::int64_t> RateForEdges(const Scenario& scenario, std::uint64_t lanes) {
+std::optional<std::int64_t> RateForEdges(const Scenario& scenario, std::uint64_t lanes,
+                                         std::int64_t start_ns) {
   constexpr std::array<std::int64_t, 9> kRound = {1'000, 1'250, 1'600, 2'000, 2'500,
                                                   4'000, 5'000, 6'400, 8'000};
   const std::map<std::int64_t, Waits> waits = WaitsOf(scenario);
+  const auto clocks = ClocksOf(scenario);
   const auto now = static_cast<double>(scenario.plan.back().to_milli_rate);
   std::optional<std::int64_t> nearest;
   for (std::int64_t unit = 100; unit <= 1'000'000; unit *= 10) {
@@ -90,7 +132,10 @@ std::optional<std::int64_t> RateForEdges(const Scenario& scenario, std::uint64_t
       const bool met = std::all_of(waits.begin(), waits.end(), [&](const auto& edge) {
         return WorstMiss(plan, lanes, edge.second, edge.first) == 0;
       });
-      if (met) nearest = rate;
+      const bool clocks_met = std::all_of(clocks.begin(), clocks.end(), [&](const auto& clock) {
+        return ClockMiss(plan, lanes, clock.first, clock.second, start_ns) == 0;
+      });
+      if (met && clocks_met) nearest = rate;
     }
   }
   return nearest;

@@ -26,15 +26,26 @@ bool AlwaysSame(Kind input, const std::string& field) {
   return input == Kind::kPlayer && (field == kPlayerId || field == kUserId);
 }
 
-void TakeForKey(Kind input, Expr* expr) {
-  if (expr->op == Op::kField && AlwaysSame(input, expr->name)) *expr = KeyExpr();
-  for (Expr& operand : expr->of) TakeForKey(input, &operand);
+// A state that is the key: the last value of a field that every event of the key has alike.
+bool IsKey(Kind input, const StateValue& value) {
+  return value.aggregate == Aggregate::kLast && !value.where && AlwaysSame(input, value.field);
 }
 
-void TakeForKey(Kind input, std::vector<RecordField>* record) {
+void TakeForKey(const Rule& rule, Expr* expr) {
+  const auto is_key = [&](const StateValue& value) {
+    return value.name == expr->name && IsKey(rule.input, value);
+  };
+  if ((expr->op == Op::kField && AlwaysSame(rule.input, expr->name)) ||
+      (expr->op == Op::kState && std::any_of(rule.state.begin(), rule.state.end(), is_key))) {
+    *expr = KeyExpr();
+  }
+  for (Expr& operand : expr->of) TakeForKey(rule, &operand);
+}
+
+void TakeForKey(const Rule& rule, std::vector<RecordField>* record) {
   for (RecordField& field : *record) {
-    if (field.value) TakeForKey(input, &*field.value);
-    TakeForKey(input, &field.fields);
+    if (field.value) TakeForKey(rule, &*field.value);
+    TakeForKey(rule, &field.fields);
   }
 }
 
@@ -42,14 +53,15 @@ void TakeForKey(Kind input, std::vector<RecordField>* record) {
 Rule WithOneName(Rule rule) {
   if (!AlwaysSame(rule.input, rule.key)) return rule;
   rule.key = kUserId;
-  TakeForKey(rule.input, &rule.output_key);
+  TakeForKey(rule, &rule.output_key);
   for (StateValue& value : rule.state) {
-    if (value.where) TakeForKey(rule.input, &*value.where);
+    if (value.where) TakeForKey(rule, &*value.where);
   }
   for (Alternative& alternative : rule.alternatives) {
-    if (alternative.when) TakeForKey(rule.input, &*alternative.when);
-    TakeForKey(rule.input, &alternative.record);
+    if (alternative.when) TakeForKey(rule, &*alternative.when);
+    TakeForKey(rule, &alternative.record);
   }
+  std::erase_if(rule.state, [&](const StateValue& value) { return IsKey(rule.input, value); });
   return rule;
 }
 
@@ -202,7 +214,8 @@ std::optional<std::string> SameForEachEvent(const Rule& right, const Rule& wrong
 std::optional<std::string> ProvenEquivalent(const RuleSet& rule, const Mutant& mutant) {
   const Rule& right = rule.rules.front();
   const Rule& wrong = mutant.rules.rules.front();
-  if (!mutant.arrival_time && mutant.feed == Mutant::Feed::kWhole) {
+  if (!mutant.arrival_time && mutant.feed == Mutant::Feed::kWhole &&
+      mutant.reading == WindowReading()) {
     if (WithOneName(right) == WithOneName(wrong)) {
       return "proven: " + std::string(kPlayerId) + " and " + std::string(kUserId) +
              " are the same in every player event";

@@ -35,6 +35,10 @@ void ExplainSurvivor(const RunSpec& spec, const RuleSet& rules, const MutantTria
                         : "more events that matter: none that was treated wrong changed an output";
     return;
   }
+  if (mutant.reading.closed_by_key) {
+    judged->needs = "a run that ends behind the answer of a window whose key had no event since";
+    return;
+  }
   judged->fate = JudgedMutant::Fate::kEquivalent;
   if (std::optional<std::string> proof = ProvenEquivalent(rule, mutant)) {
     judged->why = std::move(*proof);
@@ -101,6 +105,7 @@ Result<Judgement> JudgeMutants(const RunSpec& spec, const RuleSet& rules, int th
   });
   if (!walked.ok()) return walked;
   if (stop) return Status{Code::kInterrupted, "interrupted"};
+  trial.End();
   const std::vector<std::optional<std::uint64_t>> killed = trial.Killed();
   for (std::size_t i = 0; i < mutants.size(); ++i) {
     JudgedMutant judged;

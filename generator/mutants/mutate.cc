@@ -3,6 +3,9 @@
 #include <algorithm>
 #include <cmath>
 #include <functional>
+#include <iterator>
+#include <set>
+#include <span>
 #include <utility>
 
 #include "generator/base/text.h"
@@ -13,8 +16,30 @@ namespace {
 
 constexpr std::int64_t kTickNs = 1'000'000;  // what a window is made longer or shorter by
 constexpr std::int64_t kForEver = std::int64_t{3650} * 86'400 * 1'000'000'000;
+constexpr const char* kFormerKey = "former_key";  // a state, where there is none of that name
 constexpr std::string_view kCurrencyField = "parameters.currency";
 constexpr std::string_view kTypeField = "parameters.transaction_type";
+
+// Clocks that windows of the clock may go by instead of UTC.
+struct Clock {
+  std::int64_t of_ns;  // that sizes are to be a multiple of
+  std::int64_t ahead_ns;
+  const char* what;
+};
+constexpr std::int64_t kMinuteNs = std::int64_t{60} * 1'000'000'000;
+constexpr std::int64_t kDayNs = 1'440 * kMinuteNs;
+// 1970 began on a Thursday.
+constexpr Clock kClocks[] = {{7 * kDayNs, 3 * kDayNs, "on Mondays"},
+                             {1, 60 * kMinuteNs, "by local time, UTC+1"},
+                             {1, 330 * kMinuteNs, "by local time, UTC+5:30"},
+                             {1, 345 * kMinuteNs, "by local time, UTC+5:45"}};
+constexpr Clock kFurtherClocks[] = {
+    {7 * kDayNs, 4 * kDayNs, "on Sundays"},        {1, -480 * kMinuteNs, "by local time, UTC-8"},
+    {1, -420 * kMinuteNs, "by local time, UTC-7"}, {1, -300 * kMinuteNs, "by local time, UTC-5"},
+    {1, -240 * kMinuteNs, "by local time, UTC-4"}, {1, -180 * kMinuteNs, "by local time, UTC-3"},
+    {1, 60 * kMinuteNs, "by local time, UTC+1"},   {1, 120 * kMinuteNs, "by local time, UTC+2"},
+    {1, 180 * kMinuteNs, "by local time, UTC+3"},  {1, 330 * kMinuteNs, "by local time, UTC+5:30"},
+    {1, 480 * kMinuteNs, "by local time, UTC+8"},  {1, 540 * kMinuteNs, "by local time, UTC+9"}};
 
 using Op = Expr::Op;
 
@@ -81,27 +106,32 @@ std::vector<Expr> FurtherOff(const Expr& node) {
   return others;
 }
 
-void ReplaceKey(Expr* expr, const std::string& field) {
-  if (expr->op == Op::kKey) *expr = FieldExpr(field);
-  for (Expr& operand : expr->of) ReplaceKey(&operand, field);
+void ReplaceKey(Expr* expr, const Expr& by) {
+  if (expr->op == Op::kKey) *expr = by;
+  for (Expr& operand : expr->of) ReplaceKey(&operand, by);
 }
 
-void ReplaceKey(std::vector<RecordField>* record, const std::string& field) {
+void ReplaceKey(std::vector<RecordField>* record, const Expr& by) {
   for (RecordField& entry : *record) {
-    if (entry.value) ReplaceKey(&*entry.value, field);
-    ReplaceKey(&entry.fields, field);
+    if (entry.value) ReplaceKey(&*entry.value, by);
+    ReplaceKey(&entry.fields, by);
   }
 }
 
-// State is kept by another field; what is put out stays.
+// State is kept by another field; what is put out stays. (Where windows answer when they close, in
+// the name of who came last.)
 Rule WithKey(Rule rule, const std::string& field) {
-  ReplaceKey(&rule.output_key, rule.key);
+  const Expr was = rule.window.closes() ? StateExpr(kFormerKey) : FieldExpr(rule.key);
+  ReplaceKey(&rule.output_key, was);
   for (StateValue& value : rule.state) {
-    if (value.where) ReplaceKey(&*value.where, rule.key);
+    if (value.where) ReplaceKey(&*value.where, FieldExpr(rule.key));
   }
   for (Alternative& alternative : rule.alternatives) {
-    if (alternative.when) ReplaceKey(&*alternative.when, rule.key);
-    ReplaceKey(&alternative.record, rule.key);
+    if (alternative.when) ReplaceKey(&*alternative.when, was);
+    ReplaceKey(&alternative.record, was);
+  }
+  if (rule.window.closes()) {
+    rule.state.push_back({kFormerKey, Aggregate::kLast, rule.key, std::nullopt, 0});
   }
   rule.key = field;
   return rule;
@@ -129,6 +159,7 @@ class Maker {
       State(rule);
       Alternatives(rule);
       Windows(rule);
+      Readings(rule);
       Keys(rule);
       if (rule.input == Kind::kPurchase) Purchases(rule);
       Feeds(rule);
@@ -141,6 +172,9 @@ class Maker {
       const Rule& rule = rules_.rules[index_];
       Conditions(rule, FurtherOff);
       FurtherWindows(rule);
+      if (rule.window.form == RuleWindow::Form::kTumbling) {
+        Clocks(rule, kFurtherClocks, std::size(kFurtherClocks));
+      }
       if (rule.window.closes()) continue;
       AddChanged("only the first output of a key is put out", rule,
                  [](Rule* r) { r->cool_down_ns = kForEver; });
@@ -149,14 +183,15 @@ class Maker {
   }
 
  private:
-  void Add(std::string what, Rule changed) {
-    Mutant mutant{std::move(what), index_, OnlyRule(rules_, index_), Mutant::Feed::kWhole, false};
-    if (changed == mutant.rules.rules.front()) return;
+  void Add(std::string what, Rule changed, const WindowReading& reading = {}) {
+    Mutant mutant{std::move(what),      index_, OnlyRule(rules_, index_),
+                  Mutant::Feed::kWhole, false,  reading};
+    if (changed == mutant.rules.rules.front() && reading == WindowReading()) return;
     mutant.rules.rules = {std::move(changed)};
     if (!CheckRules(mutant.rules).ok()) return;
     const bool known = std::any_of(made_.begin(), made_.end(), [&](const Mutant& other) {
       return other.rule == index_ && other.feed == Mutant::Feed::kWhole && !other.arrival_time &&
-             other.rules.rules == mutant.rules.rules;
+             other.rules.rules == mutant.rules.rules && other.reading == reading;
     });
     if (!known) made_.push_back(std::move(mutant));
   }
@@ -278,6 +313,65 @@ class Maker {
     }
   }
 
+  // What is wrong with windows that no rule set can say.
+  void Readings(const Rule& rule) {
+    using Form = RuleWindow::Form;
+    const RuleWindow& window = rule.window;
+    const std::string size = FormatDuration(window.size_ns);
+    const auto add = [&](std::string what, auto set) {
+      WindowReading reading;
+      set(&reading);
+      Add(std::move(what), rule, reading);
+    };
+    const auto other_edge = [](WindowReading* r) { r->other_edge = true; };
+    switch (window.form) {
+      case Form::kTumbling:
+        add("an event at the end of a window is a part of it", other_edge);
+        add("a window begins with an event, not at a multiple of " + size,
+            [](WindowReading* r) { r->from_event = true; });
+        Clocks(rule, kClocks, 1);
+        break;
+      case Form::kSliding:
+        add("an event " + size + " before another is in its window", other_edge);
+        break;
+      case Form::kSession:
+        add("events exactly " + size + " apart are two sessions", other_edge);
+        if (window.lateness_ns > 0) {
+          add("two sessions stay two when an event comes between them",
+              [](WindowReading* r) { r->grows_together = false; });
+        }
+        break;
+      default:
+        break;
+    }
+    if (!window.closes()) {
+      AddChanged("windows answer when they close, and not before", rule,
+                 [](Rule* r) { r->window.answer = RuleWindow::Answer::kClosed; });
+      return;
+    }
+    add("windows answer after each event, and not when they close",
+        [](WindowReading* r) { r->answers = WindowReading::Answers::kEach; });
+    if (window.lateness_ns > 0) {
+      add("windows answer at their end, and again to each event that is late",
+          [](WindowReading* r) { r->answers = WindowReading::Answers::kAgain; });
+    }
+    add("a window is closed by events of its key alone",
+        [](WindowReading* r) { r->closed_by_key = true; });
+  }
+
+  // The first `most` clocks that have windows of this size at other times than UTC and each other.
+  void Clocks(const Rule& rule, std::span<const Clock> clocks, std::size_t most) {
+    const std::int64_t size = rule.window.size_ns;
+    std::set<std::int64_t> known = {0};
+    for (const Clock& clock : clocks) {
+      if (size % clock.of_ns != 0) continue;
+      WindowReading reading;
+      reading.ahead_ns = (clock.ahead_ns % size + size) % size;
+      if (known.size() > most || !known.insert(reading.ahead_ns).second) continue;
+      Add(std::string("windows begin ") + clock.what, rule, reading);
+    }
+  }
+
   void FurtherWindows(const Rule& rule) {
     const auto add = [&](const std::string& what, std::int64_t RuleWindow::*size) {
       const std::int64_t was = rule.window.*size;
@@ -314,7 +408,7 @@ class Maker {
 
   void Feeds(const Rule& rule) {
     const auto add = [&](std::string what, Mutant::Feed feed, bool arrival_time) {
-      made_.push_back({std::move(what), index_, OnlyRule(rules_, index_), feed, arrival_time});
+      made_.push_back({std::move(what), index_, OnlyRule(rules_, index_), feed, arrival_time, {}});
     };
     const std::string every = FormatCount(kFeedEvery);
     add("1 event in " + every + " is lost", Mutant::Feed::kDropped, false);

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "generator/rules/rule_set.h"
+#include "generator/rules/window_reading.h"
 
 namespace playload {
 
@@ -26,6 +27,7 @@ struct Mutant {
   RuleSet rules;         // one rule
   Feed feed = Feed::kWhole;
   bool arrival_time = false;  // takes an event's arrival for its time
+  WindowReading reading;      // how it takes windows, where that is not as the rules have it
 };
 
 inline constexpr std::uint64_t kFeedEvery = 10'000;

@@ -18,6 +18,7 @@
 #include "generator/rules/evaluator.h"
 #include "generator/rules/json_text.h"
 #include "generator/rules/parsed_events.h"
+#include "scenarios/script.h"
 
 namespace playload {
 namespace {
@@ -127,14 +128,15 @@ class PlayedEvents : public EventTexts {
 // Plays scripts to two evaluators and says whether they answer alike.
 class Rehearsal {
  public:
-  Rehearsal(const RuleSet& rule, const RuleSet& mutant)
+  Rehearsal(const RuleSet& rule, const Mutant& mutant)
       : kind_(rule.rules.front().input),
         right_(rule, &symbols_),
-        wrong_(mutant, &symbols_),
+        wrong_(mutant.rules, &symbols_, mutant.reading),
         event_(kind_, right_.needs(kind_) | wrong_.needs(kind_), &symbols_),
-        closing_(rule.rules.front().window.closes() || mutant.rules.front().window.closes()),
+        closing_(rule.rules.front().window.closes() || mutant.rules.rules.front().window.closes()),
+        closed_by_others_(!mutant.reading.closed_by_key),
         starts_{kStartNs} {
-    for (const RuleSet* one : {&rule, &mutant}) {
+    for (const RuleSet* one : {&rule, &mutant.rules}) {
       const RuleWindow& window = one->rules.front().window;
       if (window.form == RuleWindow::Form::kTumbling) {
         const std::int64_t end = (kStartNs / window.size_ns + 1) * window.size_ns;
@@ -170,12 +172,9 @@ class Rehearsal {
       int latest = -1;  // currency of the latest purchase
       level_ = 1;
       times_.clear();
-      for (const ProbeStep& step : steps) {
-        // "Within" is the last instant before the edge, "after" the edge itself.
-        const std::int64_t wait = step.within ? step.wait_ns - kTickNs : step.wait_ns;
-        const std::int64_t from =
-            step.from > 0 ? times_[static_cast<std::size_t>(step.from) - 1] : now;
-        now = step.wait_ns == 0 ? now + kStepNs : std::max(now + kTickNs, from + wait);
+      for (std::size_t i = 0; i < steps.size(); ++i) {
+        const ProbeStep& step = steps[i];
+        now = TimeOf(steps, i, now);
         times_.push_back(now);
         if (!Make(step, actor, now, &latest)) continue;
         const auto a = right.Process(event_.facts(), event_);
@@ -191,8 +190,23 @@ class Rehearsal {
     if (!closing_) return false;
     // Other keys' events close the windows in the end.
     Keep(right.Finish(), &answers_);
-    Keep(wrong.Finish(), &others_);
+    if (closed_by_others_) Keep(wrong.Finish(), &others_);
     return answers_ != others_;
+  }
+
+  // When a step comes; the one before it came `now`.
+  std::int64_t TimeOf(const std::vector<ProbeStep>& steps, std::size_t i, std::int64_t now) const {
+    const ProbeStep& step = steps[i];
+    if (const std::optional<std::size_t> rest = StepsToClock(steps, i)) {
+      const ProbeStep& at = steps[i + *rest];
+      const std::int64_t before = static_cast<std::int64_t>(*rest) * kTickNs - at.shift_ns;
+      return (now + before) / at.clock_ns * at.clock_ns + at.clock_ns - before;
+    }
+    if (step.wait_ns == 0) return now + kStepNs;
+    // "Within" is the last instant before the edge, "after" the edge itself.
+    const std::int64_t wait = step.within ? step.wait_ns - kTickNs : step.wait_ns;
+    const std::int64_t from = step.from > 0 ? times_[static_cast<std::size_t>(step.from) - 1] : now;
+    return std::max(now + kTickNs, from + wait);
   }
 
   static bool Same(std::span<const RuleOutput> a, std::span<const RuleOutput> b) {
@@ -277,6 +291,7 @@ class Rehearsal {
   int level_ = 1;   // of who plays
   // Windows that answer when they close answer at other events: all answers are compared.
   const bool closing_;
+  const bool closed_by_others_;
   Answers answers_;
   Answers others_;
   std::vector<std::int64_t> starts_;  // when a script begins
@@ -291,6 +306,8 @@ void Append(const ProbeStep& step, std::size_t times, const ProbeStep& wait,
       steps->back().wait_ns = wait.wait_ns;
       steps->back().within = wait.within;
       steps->back().from = wait.from;
+      steps->back().clock_ns = wait.clock_ns;
+      steps->back().shift_ns = wait.shift_ns;
     }
   }
 }
@@ -298,7 +315,6 @@ void Append(const ProbeStep& step, std::size_t times, const ProbeStep& wait,
 // The edges of the windows and cool-downs of two rules.
 std::set<std::int64_t> Edges(const Rule& rule, const Rule& mutant) {
   std::set<std::int64_t> edges;
-  if (rule.input == Kind::kServer) return edges;  // servers keep their own rhythm
   for (const Rule* one : {&rule, &mutant}) {
     if (one->window.of_time()) edges.insert(one->window.size_ns);
     if (one->cool_down_ns > 0) edges.insert(one->cool_down_ns);
@@ -328,10 +344,10 @@ std::vector<ProbeStep> Waits(const std::set<std::int64_t>& edges) {
 // Goes through the family of sequences, shortest first.
 class ProbeSearch {
  public:
-  ProbeSearch(const RuleSet& rule, const RuleSet& mutant)
+  ProbeSearch(const RuleSet& rule, const Mutant& mutant)
       : server_(rule.rules.front().input == Kind::kServer), rehearsal_(rule, mutant) {
     const Rule& right = rule.rules.front();
-    const Rule& wrong = mutant.rules.front();
+    const Rule& wrong = mutant.rules.rules.front();
     RuleConstants constants;
     constants.Add(right);
     constants.Add(wrong);
@@ -339,9 +355,17 @@ class ProbeSearch {
     alphabet_ = AlphabetOf(right.input, constants);
     edges_ = Edges(right, wrong);
     waits_ = Waits(edges_);
+    // Nothing but an event at the very edge shows it.
+    if (mutant.reading.other_edge && right.window.form == RuleWindow::Form::kTumbling) {
+      clock_ns_ = right.window.size_ns;
+    }
   }
 
   ProbeSearchResult Run() {
+    if (clock_ns_ > 0) {
+      AtClock();
+      return std::move(result_);
+    }
     // Where windows are tumbling, what tells rule and mutant apart wherever it begins comes first.
     if (!OneOrTwoParts() && rehearsal_.AtEndsOfWindows()) OneOrTwoParts();
     rehearsal_.AtStart();
@@ -355,6 +379,30 @@ class ProbeSearch {
     if (!rehearsal_.TellsApart(steps_)) return false;
     result_.script = Script{server_, steps_};
     return true;
+  }
+
+  // So many of one step, the last one at an edge of the clock; or that, and there one of another.
+  void AtClock() {
+    ProbeStep at;
+    at.clock_ns = clock_ns_;
+    for (std::size_t before = 0; before <= repeat_; ++before) {
+      for (const ProbeStep& first : alphabet_) {
+        for (const ProbeStep& last : alphabet_) {
+          steps_.clear();
+          Append(first, before, ProbeStep{}, &steps_);
+          Append(last, 1, at, &steps_);
+          if (Tells()) return;
+        }
+        if (before == 0) continue;
+        // And after it: a window that is full but for the event at its beginning.
+        for (const ProbeStep& last : alphabet_) {
+          steps_.clear();
+          Append(first, 1, at, &steps_);
+          Append(last, before, ProbeStep{}, &steps_);
+          if (Tells()) return;
+        }
+      }
+    }
   }
 
   // So many of one step; or that, then so many of another one, at once or after a wait.
@@ -407,6 +455,7 @@ class ProbeSearch {
 
   bool AtEdges(const ProbeStep& first, std::size_t times, const ProbeStep& second, std::size_t more,
                const ProbeStep& last) {
+    if (server_) return false;  // a server waits from the step before alone
     for (const std::int64_t edge : edges_) {
       for (const std::size_t from : {std::size_t{1}, times}) {
         for (const std::int64_t size : {edge, edge + kTickNs}) {
@@ -428,6 +477,7 @@ class ProbeSearch {
   std::size_t repeat_ = 0;
   std::vector<ProbeStep> alphabet_;
   std::set<std::int64_t> edges_;
+  std::int64_t clock_ns_ = 0;
   std::vector<ProbeStep> waits_;
   std::vector<ProbeStep> steps_;  // reused
   ProbeSearchResult result_;
@@ -453,11 +503,11 @@ bool Searchable(const RuleSet& rule, const Mutant& mutant) {
   if (mutant.rules.rules.front().key == kFixed[0]) return false;
   Rule wrong = mutant.rules.rules.front();
   wrong.window.lateness_ns = rule.rules.front().window.lateness_ns;
-  return wrong != rule.rules.front();
+  return wrong != rule.rules.front() || mutant.reading.ShowsInOrder();
 }
 
 ProbeSearchResult SearchProbe(const RuleSet& rule, const Mutant& mutant) {
-  return ProbeSearch(rule, mutant.rules).Run();
+  return ProbeSearch(rule, mutant).Run();
 }
 
 }  // namespace playload

@@ -31,7 +31,8 @@ struct ProbeSearchResult {
 std::optional<std::string> FixedInScripts(const RuleSet& rule, const Mutant& mutant);
 
 // Whether a script may tell them apart: every event reaches the mutant, once, and what is otherwise
-// is not lateness alone, nor that state is kept by session, of which who follows a script has one.
+// is not what becomes of late events alone, nor that state is kept by session, of which who follows
+// a script has one.
 bool Searchable(const RuleSet& rule, const Mutant& mutant);
 
 // REQUIRES: both are of the same rule, and Searchable().

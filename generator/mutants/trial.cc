@@ -19,6 +19,10 @@ constexpr std::size_t kMostPendingKeys = 256;
 // Outputs as two sequences for each key, of which only what differs is kept.
 class Comparison {
  public:
+  // `closing`: of windows that answer when they close. One side may be ahead of the other for long
+  // then, of many keys at a time, and nothing follows from that.
+  explicit Comparison(bool closing) : closing_(closing) {}
+
   void Add(std::span<const RuleOutput> right, std::span<const RuleOutput> mutant,
            std::uint64_t number) {
     const bool same = std::equal(right.begin(), right.end(), mutant.begin(), mutant.end(),
@@ -38,6 +42,21 @@ class Comparison {
 
   // Another answer for certain, whatever comes.
   [[nodiscard]] bool settled() const { return first_.has_value(); }
+
+  // There are no more events: what windows would answer that are open may have come on either side.
+  void End(std::span<const RuleOutput> right, std::span<const RuleOutput> mutant) {
+    for (const RuleOutput& output : right) {
+      const auto found = pending_.find(output.key);
+      if (found != pending_.end()) Skip(output.value, &found->second.mutant);
+    }
+    for (const RuleOutput& output : mutant) {
+      const auto found = pending_.find(output.key);
+      if (found != pending_.end()) Skip(output.value, &found->second.right);
+    }
+    std::erase_if(pending_, [](const auto& entry) {
+      return entry.second.right.empty() && entry.second.mutant.empty();
+    });
+  }
 
   // The event from which on some key differs; nothing when none does.
   [[nodiscard]] std::optional<std::uint64_t> First() const {
@@ -61,6 +80,10 @@ class Comparison {
     return found->second;
   }
 
+  static void Skip(const std::string& value, std::deque<std::string>* ahead) {
+    if (!ahead->empty() && ahead->front() == value) ahead->pop_front();
+  }
+
   void Settle(const std::string& key) {
     const auto found = pending_.find(key);
     if (found == pending_.end()) return;
@@ -71,8 +94,9 @@ class Comparison {
       pending.mutant.pop_front();
     }
     const bool differs = !pending.right.empty() && !pending.mutant.empty();
-    if (differs || pending.right.size() + pending.mutant.size() > kMostPending ||
-        pending_.size() > kMostPendingKeys) {
+    const bool many = pending.right.size() + pending.mutant.size() > kMostPending ||
+                      pending_.size() > kMostPendingKeys;
+    if (differs || (many && !closing_)) {
       first_ = First();
       pending_.clear();
     } else if (pending.right.empty() && pending.mutant.empty()) {
@@ -80,6 +104,7 @@ class Comparison {
     }
   }
 
+  const bool closing_;
   std::unordered_map<std::string, Pending> pending_;
   std::optional<std::uint64_t> first_;
 };
@@ -87,8 +112,12 @@ class Comparison {
 }  // namespace
 
 struct MutantTrial::Witness {
-  Witness(const Mutant& one, std::size_t place, Symbols* symbols)
-      : mutant(one), index(place), compiled(one.rules, symbols), evaluator(compiled) {}
+  Witness(const Mutant& one, std::size_t place, bool right_closes, Symbols* symbols)
+      : mutant(one),
+        index(place),
+        compiled(one.rules, symbols, one.reading),
+        evaluator(compiled),
+        comparison(right_closes || one.rules.rules.front().window.closes()) {}
 
   std::span<const RuleOutput> Answer(EventFacts facts, EventTexts& texts, std::int64_t arrival_ns,
                                      std::uint64_t inputs) {
@@ -137,7 +166,8 @@ MutantTrial::MutantTrial(const RuleSet& rules, const std::vector<Mutant>& mutant
   }
   for (std::size_t i = 0; i < mutants.size(); ++i) {
     Original& original = *originals_[mutants[i].rule];
-    original.mutants.push_back(std::make_unique<Witness>(mutants[i], i, symbols));
+    original.mutants.push_back(std::make_unique<Witness>(
+        mutants[i], i, original.compiled.rules().rules.front().window.closes(), symbols));
     need(original.mutants.back()->compiled);
   }
 }
@@ -156,6 +186,19 @@ void MutantTrial::Observe(const EventFacts& facts, EventTexts& texts, std::int64
     for (const auto& mutant : original->mutants) {
       if (mutant->comparison.settled()) continue;
       mutant->comparison.Add(right, mutant->Answer(facts, texts, arrival_ns, inputs), number);
+    }
+  }
+}
+
+void MutantTrial::End() {
+  for (const auto& original : originals_) {
+    const std::span<const RuleOutput> right = original->evaluator.Finish();
+    for (const auto& mutant : original->mutants) {
+      if (mutant->comparison.settled()) continue;
+      std::span<const RuleOutput> open = mutant->evaluator.Finish();
+      // No other event will ever close them.
+      if (mutant->mutant.reading.closed_by_key) open = {};
+      mutant->comparison.End(right, open);
     }
   }
 }

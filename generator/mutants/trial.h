@@ -34,7 +34,10 @@ class MutantTrial {
   void Observe(const EventFacts& facts, EventTexts& texts, std::int64_t arrival_ns,
                std::uint64_t number);
 
-  // After the last one: by mutant, how many events it took to show it wrong; nothing when they did
+  // There are no more.
+  void End();
+
+  // After End(): by mutant, how many events it took to show it wrong; nothing when they did
   // not.
   [[nodiscard]] std::vector<std::optional<std::uint64_t>> Killed() const;
 

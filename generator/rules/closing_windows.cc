@@ -4,11 +4,28 @@
 #include <utility>
 
 namespace playload {
+namespace {
 
-ClosingWindows::ClosingWindows(std::vector<KeyedState::Value> values, const RuleWindow& window)
+using Answers = WindowReading::Answers;
+
+// Nobody asks what is near the edge of a wrong reading.
+RuleWindow WithEdge(RuleWindow window, const WindowReading& reading) {
+  if (reading != WindowReading()) window.edge_ns = 0;
+  return window;
+}
+
+}  // namespace
+
+ClosingWindows::ClosingWindows(std::vector<KeyedState::Value> values, const RuleWindow& window,
+                               const WindowReading& reading)
     : math_(std::move(values)),
-      window_(window),
+      window_(WithEdge(window, reading)),
+      reading_(reading),
       session_(window.form == RuleWindow::Form::kSession),
+      again_(reading.answers == Answers::kAgain),
+      reach_ns_(window.size_ns - (reading.other_edge ? 1 : 0)),
+      behind_ns_(session_ && !reading.other_edge ? 1 : 0),
+      ahead_ns_(AheadOf(window, reading)),
       keeps_events_(session_ && window.lateness_ns > 0) {}
 
 bool ClosingWindows::CloseFirst(std::int64_t by_ns, Closed* closed) {
@@ -22,14 +39,12 @@ bool ClosingWindows::CloseFirst(std::int64_t by_ns, Closed* closed) {
       due_.push(due);
       continue;
     }
-    if (window.answered) {
+    if (window.answered || reading_.answers == Answers::kEach) {
       Free(due.window);
       continue;
     }
-    *closed = {window.key,   window.start_ns,      window.end_ns,
-               window.cause, window.cause_time_ns, StateWords{}};
-    Read(due.window, &closed->state);
-    if (session_ && window_.edge_ns > 0) {
+    Describe(due.window, closed);
+    if ((session_ && window_.edge_ns > 0) || again_) {
       window.answered = true;
       due.at_ns = DueAt(window);
       due_.push(due);
@@ -41,19 +56,53 @@ bool ClosingWindows::CloseFirst(std::int64_t by_ns, Closed* closed) {
   return false;
 }
 
+bool ClosingWindows::CloseOf(std::uint64_t key, Closed* closed) {
+  std::uint32_t first = 0;
+  for (std::uint32_t at = first_of_[key]; at != 0; at = windows_[at - 1].next) {
+    const Window& window = windows_[at - 1];
+    if (DueAt(window) > stream_ns_) continue;
+    const auto before = [&](const Window& other) {
+      return std::pair(DueAt(window), window.began) < std::pair(DueAt(other), other.began);
+    };
+    if (first == 0 || before(windows_[first - 1])) first = at;
+  }
+  if (first == 0) return false;
+  Describe(first - 1, closed);
+  Free(first - 1);
+  return true;
+}
+
+bool ClosingWindows::CloseAny(Closed* closed) {
+  if (reading_.closed_by_key && due_.empty()) {
+    for (std::uint32_t at = 0; at < windows_.size(); ++at) {
+      if (windows_[at].began == kNobody) continue;
+      due_.push({DueAt(windows_[at]), windows_[at].began, at});
+    }
+  }
+  return CloseFirst(kForever, closed);
+}
+
+void ClosingWindows::Describe(std::uint32_t window, Closed* closed) {
+  const Window& of = windows_[window];
+  *closed = {of.key, of.start_ns, of.end_ns, of.cause, of.cause_time_ns, StateWords{}};
+  Read(window, &closed->state);
+}
+
 ClosingWindows::Place ClosingWindows::Add(std::uint64_t key, std::int64_t time_ns, std::uint64_t id,
-                                          const StateWords& in, StateWords* before,
-                                          StateWords* now) {
+                                          const StateWords& in, StateWords* before, StateWords* now,
+                                          Closed* answer) {
   const std::uint64_t arrival = arrivals_++;
   const bool at_edge = IsAtEdge(key, time_ns);
   std::uint32_t found = Find(key, time_ns);
   if (found == 0) {
     Window alone;
     alone.end_ns = StartOf(time_ns) + window_.size_ns;
-    if (DueAt(alone) <= stream_ns_) return {{true, at_edge}, 0};
+    alone.answered = again_;  // so that it is late behind its lateness, and not before
+    if (DueAt(alone) <= stream_ns_) return {{true, at_edge}, 0, false};
     found = Open(key, StartOf(time_ns), alone.end_ns);
     windows_[found - 1].began = arrival;
-    due_.push({DueAt(windows_[found - 1]), arrival, found - 1});
+    windows_[found - 1].answered = again_;
+    if (!reading_.closed_by_key) due_.push({DueAt(windows_[found - 1]), arrival, found - 1});
   }
   Window& window = windows_[found - 1];
   if (session_) {
@@ -71,7 +120,16 @@ ClosingWindows::Place ClosingWindows::Add(std::uint64_t key, std::int64_t time_n
     math_.Add(in, RowOf(found - 1));
   }
   if (now != nullptr) Read(found - 1, now);
-  return {{false, at_edge}, window.end_ns};
+  bool answers = reading_.answers == Answers::kEach;
+  if (again_ && window.answered) {
+    window.answered = false;
+    answers = DueAt(window) <= stream_ns_;
+    // Else it is not over, or not any more.
+    window.answered = answers;
+    if (!answers) due_.push({DueAt(window), window.began, found - 1});
+  }
+  if (answers) Describe(found - 1, answer);
+  return {{false, at_edge}, window.end_ns, answers};
 }
 
 bool ClosingWindows::IsAtEdge(std::uint64_t key, std::int64_t time_ns) {
@@ -87,11 +145,12 @@ bool ClosingWindows::IsAtEdge(std::uint64_t key, std::int64_t time_ns) {
 }
 
 std::uint32_t ClosingWindows::Find(std::uint64_t key, std::int64_t time_ns) {
+  if (!reading_.grows_together) return FindNearest(key, time_ns);
   std::uint32_t found = 0;
   for (std::uint32_t at = first_of_[key]; at != 0;) {
     const Window& window = windows_[at - 1];
     const std::uint32_t next = window.next;
-    const bool in = !window.answered && Reaches(window, time_ns);
+    const bool in = (!window.answered || again_) && Reaches(window, time_ns);
     if (in && !session_) return at;
     if (in && found == 0) {
       found = at;
@@ -101,6 +160,23 @@ std::uint32_t ClosingWindows::Find(std::uint64_t key, std::int64_t time_ns) {
       Merge(found - 1, at - 1);
     }
     at = next;
+  }
+  return found;
+}
+
+std::uint32_t ClosingWindows::FindNearest(std::uint64_t key, std::int64_t time_ns) {
+  std::uint32_t found = 0;
+  std::pair<std::int64_t, std::uint64_t> least;
+  for (std::uint32_t at = first_of_[key]; at != 0; at = windows_[at - 1].next) {
+    const Window& window = windows_[at - 1];
+    if (!Reaches(window, time_ns)) continue;
+    const std::int64_t last = window.end_ns - window_.size_ns;
+    const std::int64_t away =
+        std::max({window.start_ns - time_ns, time_ns - last, std::int64_t{0}});
+    const std::pair distance(away, window.began);
+    if (found != 0 && least <= distance) continue;
+    found = at;
+    least = distance;
   }
   return found;
 }

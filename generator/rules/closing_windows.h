@@ -2,7 +2,8 @@
 // answer when they close"), whatever their key, in the order in which they are due; private to the
 // incremental evaluator.
 //
-// Use, for each event: Advance(its time); while (CloseDue(&closed)) answer; Add(the event).
+// Use, for each event: Advance(its time); while (CloseDue(&closed)) answer; Add(the event), and
+// answer where its window does so at once, as windows do of some wrong readings.
 //
 // State is kept as a row of each open window while events of a session come in order; sessions with
 // lateness may grow together, and keep their events. Closing costs the logarithm of how many are
@@ -23,6 +24,7 @@
 #include "generator/oracle/number_map.h"
 #include "generator/rules/keyed_state.h"
 #include "generator/rules/row_math.h"
+#include "generator/rules/window_reading.h"
 
 namespace playload {
 
@@ -40,21 +42,33 @@ class ClosingWindows {
   struct Place {
     Fate fate;
     std::int64_t end_ns = 0;  // of its window, unless it is late
+    bool answers = false;     // and that answers now
   };
 
-  ClosingWindows(std::vector<KeyedState::Value> values, const RuleWindow& window);
+  ClosingWindows(std::vector<KeyedState::Value> values, const RuleWindow& window,
+                 const WindowReading& reading);
 
   // Takes the time of an event into the stream's.
-  void Advance(std::int64_t time_ns) { stream_ns_ = std::max(stream_ns_, time_ns); }
-  // The next window that is to close by now; false: none.
-  bool CloseDue(Closed* closed) { return CloseFirst(stream_ns_, closed); }
+  void Advance(std::uint64_t key, std::int64_t time_ns) {
+    if (reading_.closed_by_key) {
+      std::int64_t& latest = latest_of_[key];
+      stream_ns_ = latest = std::max(latest, time_ns);
+    } else {
+      stream_ns_ = std::max(stream_ns_, time_ns);
+    }
+  }
+  // The next window that is to close by now; false: none. `key`: of the event.
+  bool CloseDue(std::uint64_t key, Closed* closed) {
+    return reading_.closed_by_key ? CloseOf(key, closed) : CloseFirst(stream_ns_, closed);
+  }
   // The next window whatever its time: at the end of the stream.
-  bool CloseAny(Closed* closed) { return CloseFirst(kForever, closed); }
+  bool CloseAny(Closed* closed);
 
   // Adds an event, after Advance() and all of CloseDue(). `in` as of KeyedState::Add(). With
-  // `before` and `now`: the state of its window without the event, and with it.
+  // `before` and `now`: the state of its window without the event, and with it. `answer`: where the
+  // window answers now.
   Place Add(std::uint64_t key, std::int64_t time_ns, std::uint64_t id, const StateWords& in,
-            StateWords* before, StateWords* now);
+            StateWords* before, StateWords* now, Closed* answer);
 
  private:
   static constexpr std::int64_t kForever = std::numeric_limits<std::int64_t>::max();
@@ -68,7 +82,8 @@ class ClosingWindows {
     std::uint64_t cause = 0;
     std::int64_t cause_time_ns = 0;
     std::uint32_t next = 0;  // of the same key: index + 1
-    bool answered = false;   // and still here: an event near the edge would go into it
+    bool answered = false;   // and still here: an event near the edge would go into it, or a late
+                             // one that it answers to again
   };
   // A window is due no earlier than its entry says: sessions grow meanwhile, and stay for the edge.
   struct Due {
@@ -82,7 +97,7 @@ class ClosingWindows {
 
   // The first instant of the stream at which it is closed, and then that at which it can go.
   [[nodiscard]] std::int64_t DueAt(const Window& window) const {
-    return window.end_ns + window_.lateness_ns + (session_ ? 1 : 0) +
+    return window.end_ns + (again_ && !window.answered ? 0 : window_.lateness_ns) + behind_ns_ +
            (window.answered ? window_.edge_ns : 0);
   }
   [[nodiscard]] bool IsNearEdge(std::int64_t end_ns) const {
@@ -90,17 +105,23 @@ class ClosingWindows {
   }
   // Whether the time is in the window, or near enough to make a session longer.
   [[nodiscard]] bool Reaches(const Window& window, std::int64_t time_ns) const {
-    return session_ ? time_ns >= window.start_ns - window_.size_ns && time_ns <= window.end_ns
+    return session_ ? time_ns >= window.start_ns - reach_ns_ &&
+                          time_ns <= window.end_ns - window_.size_ns + reach_ns_
                     : time_ns >= window.start_ns && time_ns < window.end_ns;
   }
   // REQUIRES: the event is not among them yet.
   [[nodiscard]] bool IsAtEdge(std::uint64_t key, std::int64_t time_ns);
   [[nodiscard]] std::int64_t StartOf(std::int64_t time_ns) const {
-    return session_ ? time_ns : time_ns - time_ns % window_.size_ns;
+    return session_ || reading_.from_event ? time_ns
+                                           : time_ns - (time_ns + ahead_ns_) % window_.size_ns;
   }
   bool CloseFirst(std::int64_t by_ns, Closed* closed);
+  bool CloseOf(std::uint64_t key, Closed* closed);
+  void Describe(std::uint32_t window, Closed* closed);
   // The window that an event at this time goes into, grown together for it; index + 1, 0: none.
   std::uint32_t Find(std::uint64_t key, std::int64_t time_ns);
+  // The same where sessions do not grow together: the nearest of them.
+  std::uint32_t FindNearest(std::uint64_t key, std::int64_t time_ns);
   std::uint32_t Open(std::uint64_t key, std::int64_t start_ns, std::int64_t end_ns);
   void Merge(std::uint32_t into, std::uint32_t from);
   void Free(std::uint32_t window);
@@ -111,7 +132,12 @@ class ClosingWindows {
 
   row_math::RowMath math_;
   const RuleWindow window_;
+  const WindowReading reading_;
   const bool session_;
+  const bool again_;              // WindowReading::Answers::kAgain
+  const std::int64_t reach_ns_;   // of a session, from its events on
+  const std::int64_t behind_ns_;  // from its end on: the first instant that is behind it
+  const std::int64_t ahead_ns_;
   const bool keeps_events_;
   std::int64_t stream_ns_ = KeyedState::kNever;
   std::uint64_t arrivals_ = 0;
@@ -121,6 +147,7 @@ class ClosingWindows {
   std::vector<std::uint64_t> rows_;  // by window; of no meaning where events are kept
   std::vector<std::vector<std::uint64_t>> events_;  // by window: each its arrival, and its values
   std::priority_queue<Due, std::vector<Due>, std::greater<>> due_;
+  NumberMap<std::int64_t> latest_of_;  // by key, where its own time closes its windows
   std::vector<std::uint64_t> merged_;  // reused
 };
 

@@ -1,6 +1,7 @@
 #include "generator/rules/evaluator.h"
 
 #include <algorithm>
+#include <unordered_map>
 #include <utility>
 
 #include "generator/rules/closing_windows.h"
@@ -31,6 +32,30 @@ struct Piece {
   std::string before;
   Source source = Source::kNothing;
   std::uint32_t at = 0;  // of the value, or of the event's field
+};
+
+// Time as windows have it that begin with an event (WindowReading::from_event): the n-th window of
+// a key lasts from n times its size on.
+class OwnTimes {
+ public:
+  explicit OwnTimes(std::int64_t size_ns) : size_ns_(size_ns) {}
+
+  std::int64_t Of(std::uint64_t key, std::int64_t time_ns) {
+    const auto [found, is_new] = windows_.try_emplace(key, Latest{time_ns, size_ns_});
+    Latest& latest = found->second;
+    if (!is_new && time_ns >= latest.began_ns + size_ns_) {
+      latest = {time_ns, latest.at_ns + size_ns_};
+    }
+    return latest.at_ns + (time_ns - latest.began_ns);
+  }
+
+ private:
+  struct Latest {
+    std::int64_t began_ns;
+    std::int64_t at_ns;  // that, in this time
+  };
+  const std::int64_t size_ns_;
+  std::unordered_map<std::uint64_t, Latest> windows_;  // by key
 };
 
 }  // namespace
@@ -120,8 +145,8 @@ struct CompiledRules::OneRule {
   Program program;
 };
 
-CompiledRules::CompiledRules(RuleSet rules, Symbols* symbols)
-    : rules_(std::move(rules)), symbols_(*symbols) {
+CompiledRules::CompiledRules(RuleSet rules, Symbols* symbols, const WindowReading& reading)
+    : rules_(std::move(rules)), symbols_(*symbols), reading_(reading) {
   for (const Rule& rule : rules_.rules) {
     const auto kind = static_cast<unsigned>(rule.input);
     compiled_.push_back(std::make_unique<const OneRule>(rule, symbols, &needs_[kind]));
@@ -132,30 +157,39 @@ CompiledRules::CompiledRules(RuleSet rules, Symbols* symbols)
 
 CompiledRules::~CompiledRules() = default;
 
+struct Evaluator::ClosedWindow : ClosingWindows::Closed {};
+
 // One rule's state and how to run it.
 struct Evaluator::OneState {
-  explicit OneState(const CompiledRules::OneRule& of, const Symbols& s) : compiled(of), symbols(s) {
+  OneState(const CompiledRules::OneRule& of, const Symbols& s, const WindowReading& reading)
+      : compiled(of), symbols(s) {
     std::vector<KeyedState::Value> values;
     for (std::size_t i = 0; i < compiled.state.size(); ++i) {
       values.push_back({compiled.rule.state[i].aggregate, compiled.state[i].whole});
     }
     if (compiled.rule.window.closes()) {
-      closing = std::make_unique<ClosingWindows>(std::move(values), compiled.rule.window);
-    } else {
-      keyed =
-          KeyedState::Make(std::move(values), compiled.rule.window, compiled.rule.cool_down_ns > 0);
+      closing = std::make_unique<ClosingWindows>(std::move(values), compiled.rule.window, reading);
+      return;
     }
+    RuleWindow window = compiled.rule.window;
+    ahead_ns = AheadOf(window, reading);
+    if (reading.from_event) own_times = std::make_unique<OwnTimes>(window.size_ns);
+    if (reading.other_edge && window.form == RuleWindow::Form::kSliding) ++window.size_ns;
+    if (reading.other_edge && window.form == RuleWindow::Form::kSession) --window.size_ns;
+    keyed = KeyedState::Make(std::move(values), window, compiled.rule.cool_down_ns > 0,
+                             reading.grows_together);
   }
 
   // Counts an event into its window; whether it is at the edge of being late. REQUIRES: those that
-  // it closes have answered.
-  bool Count(const EventFacts& facts, RuleStep* step) {
+  // it closes have answered. `answer` as of ClosingWindows::Add(); `answers`: whether it is one.
+  bool Count(const EventFacts& facts, RuleStep* step, ClosedWindow* answer, bool* answers) {
     const std::uint64_t key = facts.values[compiled.key];
     StateWords before{};
     StateWords after{};
-    const ClosingWindows::Place place =
-        closing->Add(key, facts.time_ns, facts.id, TakenOf(facts, key),
-                     step != nullptr ? &before : nullptr, step != nullptr ? &after : nullptr);
+    const ClosingWindows::Place place = closing->Add(
+        key, facts.time_ns, facts.id, TakenOf(facts, key), step != nullptr ? &before : nullptr,
+        step != nullptr ? &after : nullptr, answer);
+    *answers = place.answers;
     if (step == nullptr) return place.fate.at_edge;
     step->answer = place.fate.late ? RuleStep::Answer::kLate : RuleStep::Answer::kCounted;
     if (place.fate.late) return place.fate.at_edge;
@@ -186,7 +220,7 @@ struct Evaluator::OneState {
         return std::nullopt;
       }
       StateWords before{};
-      const Fate fate = keyed->Add(key, facts.time_ns, TakenOf(facts, key), now,
+      const Fate fate = keyed->Add(key, WindowTime(key, facts.time_ns), TakenOf(facts, key), now,
                                    step != nullptr ? &before : nullptr, &last_output);
       *at_edge = fate.at_edge;
       if (fate.late) {
@@ -237,8 +271,15 @@ struct Evaluator::OneState {
   const CompiledRules::OneRule& compiled;
   std::unique_ptr<KeyedState> keyed;        // null when there is nothing to keep
   std::unique_ptr<ClosingWindows> closing;  // of a rule that answers when its windows close
+  // Of wrong readings: where a window of the clock begins, else.
+  std::int64_t ahead_ns = 0;
+  std::unique_ptr<OwnTimes> own_times;
 
  private:
+  [[nodiscard]] std::int64_t WindowTime(std::uint64_t key, std::int64_t time_ns) {
+    return own_times != nullptr ? own_times->Of(key, time_ns) : time_ns + ahead_ns;
+  }
+
   // What every value takes of an event.
   [[nodiscard]] StateWords TakenOf(const EventFacts& facts, std::uint64_t key) const {
     StateWords in{};
@@ -295,7 +336,7 @@ struct Evaluator::OneState {
 
 Evaluator::Evaluator(const CompiledRules& rules) : rules_(&rules) {
   for (const auto& compiled : rules.compiled_) {
-    states_.push_back(std::make_unique<OneState>(*compiled, rules.symbols_));
+    states_.push_back(std::make_unique<OneState>(*compiled, rules.symbols_, rules.reading_));
   }
 }
 
@@ -310,29 +351,29 @@ RuleOutput& Evaluator::NextOutput(std::size_t rule) {
   return output;
 }
 
-void Evaluator::CloseWindows(std::size_t rule, bool all) {
+// Puts out what a window answers, if it does.
+void Evaluator::Answer(std::size_t rule, const ClosedWindow& closed, bool open) {
   static const EventFacts kNoEvent;
   NoTexts no_texts;
   OneState& state = *states_[rule];
-  ClosingWindows::Closed closed;
-  while (all ? state.closing->CloseAny(&closed) : state.closing->CloseDue(&closed)) {
-    const Scope scope{kNoEvent, closed.key, closed.state, Milliseconds(closed.start_ns),
-                      Milliseconds(closed.end_ns)};
-    const std::optional<std::uint32_t> alternative = state.Decide(scope);
-    if (!alternative) continue;
-    RuleOutput& output = NextOutput(rule);
-    state.Write(scope, *alternative, no_texts, &output);
-    output.cause = closed.cause;
-    output.due_ns = closed.end_ns + state.compiled.rule.window.lateness_ns;
-    output.wait_ns = output.due_ns - closed.cause_time_ns;
-    output.open = all;
-  }
+  const Scope scope{kNoEvent, closed.key, closed.state, Milliseconds(closed.start_ns),
+                    Milliseconds(closed.end_ns)};
+  const std::optional<std::uint32_t> alternative = state.Decide(scope);
+  if (!alternative) return;
+  RuleOutput& output = NextOutput(rule);
+  state.Write(scope, *alternative, no_texts, &output);
+  output.cause = closed.cause;
+  output.due_ns = closed.end_ns + state.compiled.rule.window.lateness_ns;
+  output.wait_ns = output.due_ns - closed.cause_time_ns;
+  output.open = open;
 }
 
 std::span<const RuleOutput> Evaluator::Finish() {
   made_ = 0;
   for (std::size_t i = 0; i < states_.size(); ++i) {
-    if (states_[i]->closing != nullptr) CloseWindows(i, true);
+    if (states_[i]->closing == nullptr) continue;
+    ClosedWindow closed;
+    while (states_[i]->closing->CloseAny(&closed)) Answer(i, closed, true);
   }
   return {outputs_.data(), made_};
 }
@@ -353,9 +394,15 @@ std::span<const RuleOutput> Evaluator::Process(const EventFacts& facts, EventTex
         if (step != nullptr) step->answer = RuleStep::Answer::kNotValid;
         continue;
       }
-      states_[i]->closing->Advance(facts.time_ns);
-      CloseWindows(i, false);
-      if (states_[i]->Count(facts, step)) edges_.push_back(static_cast<std::uint32_t>(i));
+      const std::uint64_t key = facts.values[states_[i]->compiled.key];
+      ClosedWindow closed;
+      states_[i]->closing->Advance(key, facts.time_ns);
+      while (states_[i]->closing->CloseDue(key, &closed)) Answer(i, closed, false);
+      bool answers = false;
+      if (states_[i]->Count(facts, step, &closed, &answers)) {
+        edges_.push_back(static_cast<std::uint32_t>(i));
+      }
+      if (answers) Answer(i, closed, false);
       continue;
     }
     StateWords now{};

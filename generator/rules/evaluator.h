@@ -31,6 +31,7 @@
 #include <vector>
 
 #include "generator/rules/rule_set.h"
+#include "generator/rules/window_reading.h"
 
 namespace playload {
 
@@ -72,8 +73,8 @@ class EventTexts {
 class CompiledRules {
  public:
   // REQUIRES: CheckRules() is content. `symbols` outlives it; only the constructor asks it for
-  // symbols, everyone who reads outputs for texts.
-  CompiledRules(RuleSet rules, Symbols* symbols);
+  // symbols, everyone who reads outputs for texts. `reading`: how the windows are taken.
+  CompiledRules(RuleSet rules, Symbols* symbols, const WindowReading& reading = {});
   ~CompiledRules();
   CompiledRules(const CompiledRules&) = delete;
   CompiledRules& operator=(const CompiledRules&) = delete;
@@ -91,6 +92,7 @@ class CompiledRules {
 
   const RuleSet rules_;
   const Symbols& symbols_;
+  const WindowReading reading_;
   std::array<std::uint32_t, kKinds> needs_{};
   std::array<bool, kKinds> time_{};
   std::array<bool, kKinds> whole_{};
@@ -151,9 +153,10 @@ class Evaluator {
 
  private:
   struct OneState;
+  struct ClosedWindow;
 
   RuleOutput& NextOutput(std::size_t rule);
-  void CloseWindows(std::size_t rule, bool all);
+  void Answer(std::size_t rule, const ClosedWindow& closed, bool open);
 
   const CompiledRules* rules_;
   std::vector<std::unique_ptr<OneState>> states_;

@@ -322,8 +322,12 @@ class QueueState : public KeyedState {
 
 class BufferState : public KeyedState {
  public:
-  BufferState(std::vector<Value> values, const RuleWindow& window, bool cool_down)
-      : values_(std::move(values)), window_(window), cool_down_(cool_down) {}
+  BufferState(std::vector<Value> values, const RuleWindow& window, bool cool_down,
+              bool grows_together)
+      : values_(std::move(values)),
+        window_(window),
+        cool_down_(cool_down),
+        grows_together_(grows_together) {}
 
   Fate Add(std::uint64_t key, std::int64_t time_ns, const StateWords& in, StateWords* now,
            StateWords* before, std::int64_t** last_output) override {
@@ -354,6 +358,7 @@ class BufferState : public KeyedState {
     if (window_.form == RuleWindow::Form::kSliding) {
       return {time_ns - window_.size_ns + 1, time_ns};
     }
+    if (!grows_together_) return NearestOf(buffer, time_ns);
     Sort(buffer);
     const auto at = std::lower_bound(times_.begin(), times_.end(), time_ns);
     Bounds bounds(time_ns, time_ns);
@@ -367,6 +372,28 @@ class BufferState : public KeyedState {
       bounds.first = *earlier;
     }
     return bounds;
+  }
+
+  // The session where they do not grow together: each event makes the nearest one longer, in order
+  // of arrival.
+  Bounds NearestOf(const Buffer& buffer, std::int64_t time_ns) {
+    sessions_.clear();
+    const std::size_t events = buffer.events.size(values_.size());
+    for (std::size_t e = 0;; ++e) {
+      const std::int64_t time = e < events ? buffer.events.TimeAt(e, values_.size()) : time_ns;
+      const auto away = [time](const Bounds& session) {
+        return std::max({session.first - time, time - session.second, std::int64_t{0}});
+      };
+      auto nearest =
+          std::min_element(sessions_.begin(), sessions_.end(),
+                           [&away](const Bounds& a, const Bounds& b) { return away(a) < away(b); });
+      if (nearest == sessions_.end() || away(*nearest) > window_.size_ns) {
+        nearest = sessions_.insert(sessions_.end(), {time, time});
+      }
+      nearest->first = std::min(nearest->first, time);
+      nearest->second = std::max(nearest->second, time);
+      if (e == events) return *nearest;
+    }
   }
 
   void Sort(const Buffer& buffer) {
@@ -423,7 +450,9 @@ class BufferState : public KeyedState {
   const std::vector<Value> values_;
   const RuleWindow window_;
   const bool cool_down_;
+  const bool grows_together_;
   KeyTable<Buffer> keys_;
+  std::vector<Bounds> sessions_;     // reused
   std::vector<std::int64_t> times_;  // reused
   std::vector<Word> seen_;           // reused
 };
@@ -431,9 +460,12 @@ class BufferState : public KeyedState {
 }  // namespace
 
 std::unique_ptr<KeyedState> KeyedState::Make(std::vector<Value> values, const RuleWindow& window,
-                                             bool cool_down) {
+                                             bool cool_down, bool grows_together) {
   if (values.empty() && !window.of_time() && !cool_down) return nullptr;
   const bool late = window.lateness_ns > 0;
+  const auto buffer = [&] {
+    return std::make_unique<BufferState>(std::move(values), window, cool_down, grows_together);
+  };
   switch (window.form) {
     case RuleWindow::Form::kAll:
       break;
@@ -441,10 +473,10 @@ std::unique_ptr<KeyedState> KeyedState::Make(std::vector<Value> values, const Ru
       if (late) return std::make_unique<PaneState>(std::move(values), window, cool_down);
       break;
     case RuleWindow::Form::kSession:
-      if (late) return std::make_unique<BufferState>(std::move(values), window, cool_down);
+      if (late) return buffer();
       break;
     case RuleWindow::Form::kSliding:
-      if (late) return std::make_unique<BufferState>(std::move(values), window, cool_down);
+      if (late) return buffer();
       return std::make_unique<QueueState>(std::move(values), window, cool_down);
     case RuleWindow::Form::kLast:
       return std::make_unique<QueueState>(std::move(values), window, cool_down);

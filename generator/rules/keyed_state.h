@@ -37,9 +37,9 @@ class KeyedState {
     bool whole = true;  // sums are exact
   };
 
-  // Null when nothing has to be kept: no state, no time.
+  // Null when nothing has to be kept: no state, no time. `grows_together` as of WindowReading.
   static std::unique_ptr<KeyedState> Make(std::vector<Value> values, const RuleWindow& window,
-                                          bool cool_down);
+                                          bool cool_down, bool grows_together = true);
   virtual ~KeyedState() = default;
 
   // Adds an event: `in[i]` is what value i takes of it, kNone where it takes nothing (a count takes

@@ -19,6 +19,7 @@
 #include "generator/rules/load.h"
 #include "generator/rules/parsed_events.h"
 #include "scenarios/load.h"
+#include "scenarios/script.h"
 #include "transports/kafka/partition.h"
 
 namespace playload {
@@ -68,9 +69,9 @@ std::vector<Line> LinesFor(const RunSpec& spec, const RuleSet& rule) {
 // A pipeline of one rule.
 class Pipeline {
  public:
-  explicit Pipeline(const RuleSet& rule)
+  explicit Pipeline(const RuleSet& rule, const WindowReading& reading = {})
       : symbols_(""),
-        compiled_(rule, &symbols_),
+        compiled_(rule, &symbols_, reading),
         evaluator_(compiled_),
         lines_(&symbols_),
         input_(rule.rules.front().input) {}
@@ -97,8 +98,9 @@ class Pipeline {
   std::vector<Output> outputs_;
 };
 
-std::vector<Output> OutputsOf(const RuleSet& rule, const std::vector<Line>& lines) {
-  Pipeline pipeline(rule);
+std::vector<Output> OutputsOf(const RuleSet& rule, const std::vector<Line>& lines,
+                              const WindowReading& reading = {}) {
+  Pipeline pipeline(rule, reading);
   for (const Line& line : lines) pipeline.Process(line);
   return pipeline.outputs();
 }
@@ -160,36 +162,93 @@ RuleSet OnlyRuleNamed(const RuleSet& rules, const std::string& name) {
   return {};
 }
 
+// What a purchase rule with this window puts out.
+RuleSet WithWindow(const std::string& window) {
+  const Result<RuleSet> rules =
+      ParseRuleSet("mine.yaml",
+                   "rule_set: mine\nrules:\n  - rule: mine\n    input: purchase-events\n"
+                   "    key: user_data.user_id\n    window: {" +
+                       window +
+                       "}\n    state: {n: count, total: sum parameters.amount}\n    when: n > 1\n"
+                       "    output: a\n    record: {user: key, n: n, total: total}\n");
+  REQUIRE_MESSAGE(rules.has_value(), rules.error().message());
+  return *rules;
+}
+
+// Whether a pipeline of this mutant shows in the run; if so, it is to be found.
+bool ShowsAndIsFound(const RunSpec& spec, const RuleSet& rules, const Mutant& mutant) {
+  CAPTURE(rules.name);
+  CAPTURE(mutant.what);
+  const RuleSet rule = OnlyRule(rules, mutant.rule);
+  CAPTURE(rule.text);
+  const std::vector<Line> lines = LinesFor(spec, rule);
+  const std::vector<Output> right = OutputsOf(rule, lines);
+  const std::vector<Output> came = OutputsOf(mutant.rules, lines, mutant.reading);
+  const std::set<std::string> differing = DifferingKeys(right, came);
+  if (differing.empty() || came.empty()) return false;
+  const Replay replay(spec, {}, std::nullopt, 2);
+  const auto causes = CausesOf(replay, rules, rule.rules.front().output, came, differing);
+  REQUIRE(causes.has_value());
+  REQUIRE(!causes->found.empty());
+  const Explanation& best = causes->found.front();
+  CHECK(best.explains == causes->differing);
+  CHECK(best.agrees == causes->agreeing);
+  // Three are shown at most: others are as good.
+  CHECK((Has(*causes, mutant.what) || causes->found.size() == 3));
+  return true;
+}
+
 TEST_CASE("Every mutant that shows is found, or one that cannot be told from it here") {
   std::size_t shown = 0;
   for (const std::string& name : BuiltInRuleSets()) {
     const RuleSet rules = Load(name);
     RunSpec spec = SpecOf("fraud-and-overload", 40'000);
     spec.scenario.plan = {{200'000, 200'000, 0}};  // 200/s, for windows to end
-    const Replay replay(spec, {}, std::nullopt, 2);
     for (const Mutant& mutant : MutantsOf(rules)) {
       if (mutant.feed != Mutant::Feed::kWhole || mutant.arrival_time) continue;
-      CAPTURE(name);
-      CAPTURE(mutant.what);
-      const RuleSet rule = OnlyRule(rules, mutant.rule);
-      const std::vector<Line> lines = LinesFor(spec, rule);
-      const std::vector<Output> right = OutputsOf(rule, lines);
-      const std::vector<Output> came = OutputsOf(mutant.rules, lines);
-      const std::set<std::string> differing = DifferingKeys(right, came);
-      if (differing.empty() || came.empty()) continue;
-      ++shown;
-      const auto causes = CausesOf(replay, rules, rule.rules.front().output, came, differing);
-      REQUIRE(causes.has_value());
-      REQUIRE(!causes->found.empty());
-      const Explanation& best = causes->found.front();
-      CHECK(best.explains == causes->differing);
-      CHECK(best.agrees == causes->agreeing);
-      if (Has(*causes, mutant.what)) continue;
-      // Three are shown at most: others are as good.
-      CHECK(causes->found.size() == 3);
+      shown += ShowsAndIsFound(spec, rules, mutant) ? 1 : 0;
     }
   }
   CHECK(shown > 100);
+}
+
+// At their edges, with events that come late.
+TEST_CASE("Windows that are taken wrong are found, of each form and kind of answer") {
+  for (const char* window :
+       {"tumbling: 7s, lateness: 4s", "tumbling: 7s, lateness: 4s, answer: closed",
+        "sliding: 4s, lateness: 4s", "session: 2s, lateness: 4s",
+        "session: 2s, lateness: 4s, answer: closed"}) {
+    const RuleSet rules = WithWindow(window);
+    RunSpec spec = SpecOf("edges", 192'000);
+    spec.scenario.plan = {{1'600'000, 1'600'000, 0}};  // at which waits of whole seconds are exact
+    ProbeIncident probe = spec.scenario.probes.front();
+    probe.name = "more";
+    probe.share_parts = kProbabilityOne / 10;
+    probe.scripts.clear();
+    for (const char* text :
+         {"at 7s, purchase USD", "at 7s, purchase USD, after 1s, purchase USD",
+          "purchase USD, after 4s, purchase USD", "purchase USD, after 2s, purchase USD",
+          "purchase USD, after 3s, purchase USD, after 1s, purchase USD"}) {
+      const Result<Script> script = ParseScript(text, false);
+      REQUIRE(script.has_value());
+      probe.scripts.push_back(*script);
+    }
+    spec.scenario.probes.push_back(probe);
+    FaultIncident fault;
+    fault.name = "late";
+    fault.kind = FaultKind::kLate;
+    fault.of = 1u << static_cast<unsigned>(Kind::kPurchase);
+    fault.share_parts = kProbabilityOne / 4;
+    fault.by_least_ns = 500'000'000;
+    fault.by_most_ns = 3'500'000'000;
+    spec.scenario.faults = {fault};
+    for (const Mutant& mutant : MutantsOf(rules)) {
+      if (mutant.reading == WindowReading()) continue;
+      CAPTURE(window);
+      CAPTURE(mutant.what);
+      CHECK(ShowsAndIsFound(spec, rules, mutant));
+    }
+  }
 }
 
 // The reference rules with state, and what a pipeline made of them in which something happened to

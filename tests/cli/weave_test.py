@@ -39,13 +39,14 @@ duration: 20s
 WOVEN = (
     ("edges", "dataflow", "1M"),
     ("edges", "velocity", "3M"),
-    ("edges", "refund-abuse", "5M"),
+    ("edges", "refund-abuse", "6M"),
     ("edges", "impossible-travel", "9M"),
     ("edges", "level-spike", "5M"),
     ("edges", "sustained-overload", "1M"),
     ("edges", "spend-per-minute", "2M"),
     ("fraud-and-overload", "dataflow", "2M"),
     ("data-faults", "dataflow", "10M"),
+    ("data-faults", "spend-per-minute", "10M"),
     ("steady", "dataflow", "20M"),
     ("launch-day", "dataflow", "10M"),
     ("fraud-ring", "dataflow", "10M"),
@@ -110,8 +111,8 @@ class WeaveTest(unittest.TestCase):
         self.assertEqual(self.events("flag"), self.events("first"))
 
     def test_neither_threads_nor_shards_change_an_event(self):
-        woven = ("edges", "--weave", "velocity", "--weave", "dataflow", "--events", "120000",
-                 "--rate", "200")
+        woven = ("edges", "--weave", "velocity", "--weave", "dataflow", "--weave", "level-spike",
+                 "--events", "120000", "--rate", "200")
         self.run_to("one", *woven, "--threads", "1")
         self.run_to("four", *woven, "--threads", "4")
         self.assertEqual(self.events("one"), self.events("four"))
@@ -132,8 +133,12 @@ class WeaveTest(unittest.TestCase):
         self.assertRegex(met, r"edge 10m +met to the millisecond")
         missed = self.playload(*plan, "--rate", "1k")
         self.assertRegex(missed, r"edge 10m +missed by 50ms; at --rate \d+ met to the millisecond")
+        clock = self.playload("plan", "edges", "--weave", "level-spike", "--seed", "1",
+                              "--events", "2M")
+        self.assertRegex(clock, r"edge of each 1m +met to the millisecond")
         short = json.loads(self.playload(*plan, "--rate", "20k", "--json"))
-        self.assertEqual(short["edges"], [{"edge": "10m", "missed_by_ms": None}])
+        self.assertEqual(short["edges"],
+                         [{"edge": "10m", "of_clock": False, "missed_by_ms": None}])
         self.assertEqual([p["name"] for p in short["probes"]],
                          ["purchases", "percentages", "woven-players"])
 

@@ -74,6 +74,15 @@ TEST_CASE("DeriveProbes: the edges of windows and cool-downs, one millisecond be
           "purchase USD, after 1h0.001s, purchase EUR"});
 }
 
+TEST_CASE("DeriveProbes: the edges of tumbling windows, one millisecond before and after") {
+  HasAll(BuiltIn("level-spike", "level-spike"),
+         {"level_complete x10, at 1m, level_complete",
+          "level_complete x10, at 1m - 1ms, level_complete",
+          "level_complete x10, at 1m + 1ms, level_complete"});
+  HasAll(BuiltIn("spend-per-minute", "spend-per-minute"),
+         {"at 1m, purchase USD", "at 1m - 1ms, purchase USD", "at 1m + 1ms, purchase USD"});
+}
+
 TEST_CASE("DeriveProbes: the last N, and levels") {
   HasAll(BuiltIn("sustained-overload", "sustained-overload"),
          {"cpu 81 memory 50 latency 50 x2", "cpu 81 memory 50 latency 50 x3",

@@ -33,6 +33,13 @@ TEST_CASE("ProvenEquivalent: two fields that hold the same in every event") {
   REQUIRE(rules);
   CHECK(Proof(*rules, "the key is parameters.player_id").find("proven: ") == 0);
   CHECK(Proof(*rules, "the key is parameters.session_id") == "none");
+  // Also where the key is put out as the last value of the field that it was.
+  const RuleSet closed = OneRule(
+      "    input: player-events\n    key: user_data.user_id\n"
+      "    window: {tumbling: 5s, answer: closed}\n    state: {n: count}\n"
+      "    output: a\n    record: {user: key, n: n}\n");
+  CHECK(Proof(closed, "the key is parameters.player_id").find("proven: ") == 0);
+  CHECK(Proof(closed, "the key is parameters.session_id") == "none");
 }
 
 TEST_CASE("ProvenEquivalent: conditions over one event, by all cases that they can tell apart") {

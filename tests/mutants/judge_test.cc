@@ -10,6 +10,7 @@
 #include "generator/mutants/weave.h"
 #include "generator/rules/load.h"
 #include "scenarios/load.h"
+#include "scenarios/script.h"
 #include "tests/support/world.h"
 
 namespace playload {
@@ -155,6 +156,69 @@ TEST_CASE("JudgeMutants: late events kill what is equivalent without them") {
   CHECK(Of(judgement, MutantFate::kEquivalent) == std::vector<std::string>{});
   const std::vector<std::string> killed = Of(judgement, MutantFate::kKilled);
   CHECK(std::find(killed.begin(), killed.end(), late[0]) != killed.end());
+}
+
+RuleSet WithWindow(const std::string& window) {
+  Result<RuleSet> rules = ParseRuleSet(
+      "mine.yaml",
+      "rule_set: mine\nrules:\n  - rule: mine\n    input: purchase-events\n"
+      "    key: user_data.user_id\n    window: {" +
+          window + "}\n    state: {n: count}\n    output: a\n    record: {user: key, n: n}\n");
+  REQUIRE_MESSAGE(rules, rules.error().message());
+  return *rules;
+}
+
+bool Has(const std::vector<std::string>& texts, const char* text) {
+  return std::find(texts.begin(), texts.end(), text) != texts.end();
+}
+
+// Who does not wait for late events answers earlier, for many keys at a time, and no otherwise;
+// at the end of the run, too, where the right answers would still be open.
+TEST_CASE("JudgeMutants: an answer that comes earlier is the same answer") {
+  Scenario world = test::World(2'000, {"casual"});
+  world.plan = {{20'000'000, 20'000'000, 0}};
+  const RuleSet rules = WithWindow("tumbling: 5s, lateness: 2s, answer: closed");
+  for (const Position events : {200'000u, 210'000u, 220'000u, 270'000u}) {
+    CAPTURE(events);
+    const Judgement judgement = Judge(world, rules, events, TimestampForm::kMillis);
+    CHECK(Has(Of(judgement, MutantFate::kEquivalent), "nobody may be late"));
+    CHECK(Has(Of(judgement, MutantFate::kKilled), "a window is closed by events of its key alone"));
+  }
+}
+
+TEST_CASE("JudgeMutants: late events kill what becomes of late events alone") {
+  Scenario world = test::World(2'000, {"casual"});
+  world.plan = {{2'000'000, 2'000'000, 0}};
+  const Result<Script> script =
+      ParseScript("purchase USD, after 3s, purchase USD, after 1s, purchase USD", false);
+  REQUIRE(script);
+  world.probes.push_back({"between", {}, kProbabilityOne / 10, {*script}});
+  const std::vector<const char*> what = {
+      "nobody may be late", "two sessions stay two when an event comes between them",
+      "windows answer at their end, and again to each event that is late"};
+  for (const char* answer : {"each", "closed"}) {
+    const RuleSet rules = WithWindow("session: 2s, lateness: 4s, answer: " + std::string(answer));
+    const std::size_t those = std::string(answer) == "each" ? 2 : 3;
+    world.faults.clear();
+    const std::vector<std::string> same =
+        Of(Judge(world, rules, 200'000, TimestampForm::kMillis), MutantFate::kEquivalent);
+    FaultIncident fault;
+    fault.name = "late";
+    fault.kind = FaultKind::kLate;
+    fault.of = 1u << static_cast<unsigned>(Kind::kPurchase);
+    fault.share_parts = kProbabilityOne / 5;
+    fault.by_least_ns = 500'000'000;
+    fault.by_most_ns = 3'000'000'000;
+    world.faults = {fault};
+    const std::vector<std::string> killed =
+        Of(Judge(world, rules, 200'000, TimestampForm::kMillis), MutantFate::kKilled);
+    for (std::size_t i = 0; i < those; ++i) {
+      CAPTURE(answer);
+      CAPTURE(what[i]);
+      CHECK(Has(same, what[i]));
+      CHECK(Has(killed, what[i]));
+    }
+  }
 }
 
 TEST_CASE("JudgeMutants: interrupted") {

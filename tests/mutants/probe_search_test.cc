@@ -49,6 +49,21 @@ TEST_CASE("SearchProbe: both sides of a window's edge") {
   CHECK(shorter.find("after 9m59.999s from 1") != std::string::npos);
 }
 
+// Nothing but an event at the very edge shows it.
+TEST_CASE("SearchProbe: an edge of the clock") {
+  const char* const what = "an event at the end of a window is a part of it";
+  CHECK(Found("level-spike", what) == "level_complete x10, at 1m, level_complete");
+  CHECK(Found("spend-per-minute", what) == "at 1m, purchase USD");
+}
+
+TEST_CASE("SearchProbe: when a window answers") {
+  CHECK(Found("spend-per-minute", "windows answer after each event, and not when they close") ==
+        "purchase USD x2");
+  CHECK(Found("spend-per-minute", "a window is closed by events of its key alone") ==
+        "purchase USD");
+  CHECK(Found("refund-abuse", "windows answer when they close, and not before") != "none");
+}
+
 // Session and player have nothing to tell them apart by: both fields are always the same.
 TEST_CASE("SearchProbe: none where rule and mutant mean the same") {
   CHECK(Found("level-spike", "the key is parameters.player_id") == "none");

@@ -2,6 +2,8 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
+#include <cstdio>
 #include <fstream>
 #include <string>
 
@@ -78,6 +80,29 @@ TEST_CASE("WeaveProbes: the rate is the one that is stated, or one that leaves p
   CHECK(waiting > 150);
 }
 
+TEST_CASE("WeaveProbes: servers that wait are few enough, too") {
+  const std::string file = "weave_test_servers.yaml";
+  std::ofstream(file) << "rule_set: mine\nrules:\n  - rule: hot\n    input: server-metrics\n"
+                         "    key: parameters.server_id\n    window: {tumbling: 1h}\n"
+                         "    state: {hot: count where parameters.cpu_load > 80}\n"
+                         "    when: hot > 1\n    output: a\n    record: {hot: hot}\n";
+  Scenario usual = Asking("./" + file);
+  REQUIRE(WeaveProbes(&usual).ok());
+  REQUIRE(usual.probes.size() == 1);
+  CHECK(usual.probes[0].scripts[0].server);
+  CHECK(usual.probes[0].share_parts == 0);
+  CHECK(usual.probes[0].milli_rate >= 1);
+  const auto waits = [](const Script& script) {
+    return std::any_of(script.steps.begin(), script.steps.end(),
+                       [](const ProbeStep& step) { return step.clock_ns > 0; });
+  };
+  CHECK(std::any_of(usual.probes[0].scripts.begin(), usual.probes[0].scripts.end(), waits));
+  Scenario many = Asking("./" + file);
+  many.weave.milli_rate = 1'000;
+  Says(Error(many), "servers; at most");
+  std::remove(file.c_str());
+}
+
 TEST_CASE("WeaveProbes: what cannot be woven is refused in one line with its place") {
   Says(Error(Asking("velocty")), "my.yaml:7: probes: unknown rule set 'velocty'; did you mean");
   Says(Error(Asking("./none.yaml")), "my.yaml:7: probes: ");
@@ -125,7 +150,7 @@ TEST_CASE("EdgesOf: which edges a plan meets, and at which rate it would") {
   REQUIRE(WeaveProbes(&world).ok());
   const auto edges = [&](std::int64_t rate, std::int64_t run_s) {
     world.plan = {{rate * 1'000, rate * 1'000, 0}};
-    return EdgesOf(world, 8, run_s * 1'000'000'000);
+    return EdgesOf(world, 8, 0, run_s * 1'000'000'000);
   };
   REQUIRE(edges(2'000, 0).size() == 1);  // the window's and the cool-down's, which is as long
   CHECK(edges(2'000, 0)[0].wait_ns == 600'000'000'000);
@@ -133,9 +158,30 @@ TEST_CASE("EdgesOf: which edges a plan meets, and at which rate it would") {
   CHECK(edges(20'000, 3'600)[0].miss_ms == 0);
   CHECK(edges(20'000, 600)[0].longer_than_run);
   CHECK(edges(1'000, 3'600)[0].miss_ms == 64 - 15 + 1);
-  const std::optional<std::int64_t> better = RateForEdges(world, 8);
+  const std::optional<std::int64_t> better = RateForEdges(world, 8, 0);
   REQUIRE(better);
   CHECK(edges(*better / 1'000, 3'600)[0].miss_ms == 0);
+}
+
+TEST_CASE("EdgesOf: edges of the clock, whatever the run's start") {
+  Scenario world = Asking("level-spike");
+  REQUIRE(WeaveProbes(&world).ok());
+  constexpr std::int64_t kStart = 1'767'225'600'123'000'000;
+  const auto edges = [&](std::int64_t rate, std::int64_t run_s) {
+    world.plan = {{rate * 1'000, rate * 1'000, 0}};
+    return EdgesOf(world, 8, kStart, run_s * 1'000'000'000);
+  };
+  REQUIRE(edges(2'000, 0).size() == 1);
+  CHECK(edges(2'000, 0)[0].of_clock);
+  CHECK(edges(2'000, 0)[0].wait_ns == 60'000'000'000);
+  CHECK(edges(2'000, 0)[0].miss_ms == 0);
+  CHECK(edges(2'000, 59)[0].longer_than_run);
+  CHECK_FALSE(edges(2'000, 60)[0].longer_than_run);
+  // An event every 10 ms, none of them at a whole minute.
+  CHECK(edges(100, 0)[0].miss_ms > 0);
+  const std::optional<std::int64_t> better = RateForEdges(world, 8, kStart);
+  REQUIRE(better);
+  CHECK(edges(*better / 1'000, 0)[0].miss_ms == 0);
 }
 
 }  // namespace
