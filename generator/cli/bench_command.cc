@@ -156,7 +156,7 @@ Status FirstFailure(const BenchReport& report) {
 }  // namespace
 
 const CommandSyntax& BenchSyntax() {
-  static const CommandSyntax syntax = [] {
+  static const CommandSyntax kSyntax = [] {
     CommandSyntax bench = {
         "bench",
         "[SCENARIO]",
@@ -191,7 +191,7 @@ const CommandSyntax& BenchSyntax() {
     }
     return bench;
   }();
-  return syntax;
+  return kSyntax;
 }
 
 Status BenchCommand(const Flags& flags, const Invocation& invocation) {

@@ -7,7 +7,7 @@
 namespace playload {
 
 const std::vector<Command>& Commands() {
-  static const std::vector<Command> commands = {
+  static const std::vector<Command> kCommands = {
       {RunSyntax, RunCommand},         {ServeSyntax, ServeCommand},
       {PlanSyntax, PlanCommand},       {VerifySyntax, VerifyCommand},
       {ExpectSyntax, ExpectCommand},   {PipelineSyntax, PipelineCommand},
@@ -16,7 +16,7 @@ const std::vector<Command>& Commands() {
       {SchemaSyntax, SchemaCommand},   {HelpSyntax, HelpCommand},
       {VersionSyntax, VersionCommand},
   };
-  return commands;
+  return kCommands;
 }
 
 Status RunCommandLine(const std::vector<std::string>& words, const char* const* environment) {

@@ -59,7 +59,7 @@ Status ReadWhat(const Flags& flags, ExpectOptions* options) {
 }  // namespace
 
 const CommandSyntax& ExpectSyntax() {
-  static const CommandSyntax syntax = {
+  static const CommandSyntax kSyntax = {
       "expect",
       "RUN_DIR",
       "print what a correct pipeline must put out",
@@ -95,7 +95,7 @@ const CommandSyntax& ExpectSyntax() {
       1,
       1,
       ""};
-  return syntax;
+  return kSyntax;
 }
 
 // What of the other flags goes with rules of one's own.

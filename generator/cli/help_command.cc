@@ -8,15 +8,15 @@
 namespace playload {
 
 const CommandSyntax& HelpSyntax() {
-  static const CommandSyntax syntax = {"help",
-                                       "[COMMAND]",
-                                       "this list, or the flags of a command",
-                                       "Prints what playload can do, or the flags of a command.",
-                                       {},
-                                       0,
-                                       1,
-                                       ""};
-  return syntax;
+  static const CommandSyntax kSyntax = {"help",
+                                        "[COMMAND]",
+                                        "this list, or the flags of a command",
+                                        "Prints what playload can do, or the flags of a command.",
+                                        {},
+                                        0,
+                                        1,
+                                        ""};
+  return kSyntax;
 }
 
 Status HelpCommand(const Flags& flags, const Invocation& invocation) {
@@ -43,9 +43,9 @@ Status HelpCommand(const Flags& flags, const Invocation& invocation) {
 }
 
 const CommandSyntax& VersionSyntax() {
-  static const CommandSyntax syntax = {
+  static const CommandSyntax kSyntax = {
       "version", "", "the version of this build", "Prints the version.", {}, 0, 0, ""};
-  return syntax;
+  return kSyntax;
 }
 
 Status VersionCommand(const Flags& /*flags*/, const Invocation& /*invocation*/) {

@@ -60,7 +60,7 @@ constexpr List kLists[] = {
 }  // namespace
 
 const CommandSyntax& ListSyntax() {
-  static const CommandSyntax syntax = {
+  static const CommandSyntax kSyntax = {
       "list",
       "[scenarios|personas|rules|profiles]",
       "list what is built in",
@@ -69,7 +69,7 @@ const CommandSyntax& ListSyntax() {
       0,
       1,
       ""};
-  return syntax;
+  return kSyntax;
 }
 
 Status ListCommand(const Flags& flags, const Invocation& /*invocation*/) {

@@ -94,7 +94,7 @@ bool Complete(const Judgement& judgement) { return judgement.Count(MutantFate::k
 }  // namespace
 
 const CommandSyntax& MutantsSyntax() {
-  static const CommandSyntax syntax = [] {
+  static const CommandSyntax kSyntax = [] {
     CommandSyntax mutants = {
         "mutants",
         "SCENARIO",
@@ -110,16 +110,16 @@ const CommandSyntax& MutantsSyntax() {
         1,
         1,
         ""};
-    static const std::set<std::string_view> of_the_run = {
+    static const std::set<std::string_view> kOfTheRun = {
         "seed",        "start",   "rate",      "duration",  "events",
         "players",     "persona", "threads",   "id-prefix", "timestamp-precision",
         "event-types", "weave",   "weave-rate"};
     for (const Flag& flag : PlanSyntax().flags) {
-      if (of_the_run.contains(flag.name)) mutants.flags.push_back(flag);
+      if (kOfTheRun.contains(flag.name)) mutants.flags.push_back(flag);
     }
     return mutants;
   }();
-  return syntax;
+  return kSyntax;
 }
 
 Status MutantsCommand(const Flags& flags, const Invocation& invocation) {

@@ -42,7 +42,7 @@ Status ReadKafka(const Flags& flags, const char* const* environment, PipelineOpt
 }  // namespace
 
 const CommandSyntax& PipelineSyntax() {
-  static const CommandSyntax syntax = {
+  static const CommandSyntax kSyntax = {
       "pipeline",
       "",
       "run the reference pipeline: a plain Kafka client",
@@ -65,7 +65,7 @@ const CommandSyntax& PipelineSyntax() {
       0,
       0,
       ""};
-  return syntax;
+  return kSyntax;
 }
 
 Status PipelineCommand(const Flags& flags, const Invocation& invocation) {

@@ -628,7 +628,7 @@ Status CheckPlayer(const Flags& flags, const RunSetup& setup) {
 }  // namespace
 
 const CommandSyntax& RunSyntax() {
-  static const CommandSyntax syntax = {
+  static const CommandSyntax kSyntax = {
       "run",
       "SCENARIO",
       "send a scenario to one or more destinations",
@@ -640,11 +640,11 @@ const CommandSyntax& RunSyntax() {
       1,
       "Every flag may also come from the environment: PLAYLOAD_RATE=5k for --rate 5k.\n"
       "First Ctrl-C: stop, flush, summary, exit code 105. Second: at once, still with counts.\n"};
-  return syntax;
+  return kSyntax;
 }
 
 const CommandSyntax& ServeSyntax() {
-  static const CommandSyntax syntax = {
+  static const CommandSyntax kSyntax = {
       "serve",
       "[SCENARIO]",
       "serve a scenario over HTTP: streams and polled endpoints",
@@ -661,11 +661,11 @@ const CommandSyntax& ServeSyntax() {
       "First Ctrl-C: stop, let readers have what was sent, summary; exit code 105, or 0 when the "
       "run\n"
       "had an end and had come to it. Second: at once, still with counts.\n"};
-  return syntax;
+  return kSyntax;
 }
 
 const CommandSyntax& PlanSyntax() {
-  static const CommandSyntax syntax = [] {
+  static const CommandSyntax kSyntax = [] {
     CommandSyntax plan = {
         "plan",
         "SCENARIO",
@@ -679,7 +679,7 @@ const CommandSyntax& PlanSyntax() {
     plan.flags.push_back({"json", "", "as JSON"});
     return plan;
   }();
-  return syntax;
+  return kSyntax;
 }
 
 Result<std::int64_t> ReadDuration(const Flags& flags, std::string_view name, std::int64_t min_ns,

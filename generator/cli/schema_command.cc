@@ -10,7 +10,7 @@
 namespace playload {
 
 const CommandSyntax& SchemaSyntax() {
-  static const CommandSyntax syntax = {
+  static const CommandSyntax kSyntax = {
       "schema",
       "[player|purchase|server]",
       "print the JSON Schemas of the events",
@@ -24,7 +24,7 @@ const CommandSyntax& SchemaSyntax() {
       0,
       1,
       ""};
-  return syntax;
+  return kSyntax;
 }
 
 Status SchemaCommand(const Flags& flags, const Invocation& /*invocation*/) {

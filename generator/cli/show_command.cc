@@ -22,7 +22,7 @@ Result<Persona> LoadPersona(const std::string& name) {
 }  // namespace
 
 const CommandSyntax& ShowSyntax() {
-  static const CommandSyntax syntax = {
+  static const CommandSyntax kSyntax = {
       "show",
       "persona|scenario|rules NAME|FILE",
       "print a persona with its facts, a scenario, or rules",
@@ -32,7 +32,7 @@ const CommandSyntax& ShowSyntax() {
       2,
       2,
       ""};
-  return syntax;
+  return kSyntax;
 }
 
 Status ShowCommand(const Flags& flags, const Invocation& /*invocation*/) {

@@ -17,7 +17,7 @@
 namespace playload {
 
 const CommandSyntax& VerifySyntax() {
-  static const CommandSyntax syntax = [] {
+  static const CommandSyntax kSyntax = [] {
     CommandSyntax verify{
         "verify",
         "RUN_DIR",
@@ -57,7 +57,7 @@ const CommandSyntax& VerifySyntax() {
     verify.flags.insert(verify.flags.begin() + 2, shared.begin(), shared.end());
     return verify;
   }();
-  return syntax;
+  return kSyntax;
 }
 
 Status VerifyCommand(const Flags& flags, const Invocation& invocation) {

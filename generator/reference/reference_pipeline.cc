@@ -130,7 +130,7 @@ bool Reader::Decode(const element& event, ServerMetric* out) const {
 
 // Whether the event has fields that are not documented, at any depth.
 bool HasUnknownField(const element& event) {
-  static const std::set<std::string_view> known = {
+  static const std::set<std::string_view> kKnown = {
       "event_name",   "parameters", "event_timestamp", "user_data",        "server_data",
       "player_id",    "session_id", "event_type",      "level_id",         "map_id",
       "user_id",      "platform",   "transaction_id",  "transaction_type", "currency",
@@ -139,7 +139,7 @@ bool HasUnknownField(const element& event) {
   simdjson::dom::object fields;
   if (event.get(fields) != simdjson::SUCCESS) return false;
   for (const auto field : fields) {
-    if (known.count(field.key) == 0 || HasUnknownField(field.value)) return true;
+    if (kKnown.count(field.key) == 0 || HasUnknownField(field.value)) return true;
   }
   return false;
 }

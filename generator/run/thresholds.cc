@@ -17,10 +17,10 @@ constexpr const char* kLatency = "alert_latency";
 constexpr double kNsPerMs = 1e6;
 
 const std::vector<std::string>& Metrics() {
-  static const std::vector<std::string> metrics = {
+  static const std::vector<std::string> kMetrics = {
       kLatency,    "expected", "seen",       "matched", "missing", "unexpected",
       "duplicate", "wrong",    "unreadable", "may",     "foreign"};
-  return metrics;
+  return kMetrics;
 }
 
 constexpr std::array<std::pair<std::string_view, Threshold::Op>, 5> kOps = {

@@ -14,7 +14,7 @@ constexpr int kAsTheClusterDoes = -1;  // replication
 
 // Drawn once for a process.
 const std::string& Ours() {
-  static const std::string drawn = [] {
+  static const std::string kDrawn = [] {
     std::uint64_t bits = 0;
     while (getrandom(&bits, sizeof(bits), 0) != static_cast<ssize_t>(sizeof(bits))) {
     }
@@ -22,7 +22,7 @@ const std::string& Ours() {
     std::snprintf(text.data(), text.size(), "%016llx", static_cast<unsigned long long>(bits));
     return std::string(text.data());
   }();
-  return drawn;
+  return kDrawn;
 }
 
 }  // namespace

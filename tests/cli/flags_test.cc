@@ -11,19 +11,19 @@ namespace playload {
 namespace {
 
 const CommandSyntax& Syntax() {
-  static const CommandSyntax syntax = {"try",
-                                       "[THING]",
-                                       "a few words",
-                                       "A sentence.",
-                                       {{"rate", "RATE", "how fast"},
-                                        {"to", "WHERE", "where", true},
-                                        {"drain-timeout", "TIME", "how long"},
-                                        {"quiet", "", "no progress"},
-                                        {"verify", "KAFKA", "check", false, "://"}},
-                                       0,
-                                       1,
-                                       ""};
-  return syntax;
+  static const CommandSyntax kSyntax = {"try",
+                                        "[THING]",
+                                        "a few words",
+                                        "A sentence.",
+                                        {{"rate", "RATE", "how fast"},
+                                         {"to", "WHERE", "where", true},
+                                         {"drain-timeout", "TIME", "how long"},
+                                         {"quiet", "", "no progress"},
+                                         {"verify", "KAFKA", "check", false, "://"}},
+                                        0,
+                                        1,
+                                        ""};
+  return kSyntax;
 }
 
 Result<Flags> Parse(const std::vector<std::string>& words,

@@ -47,12 +47,12 @@ Index MakeIndex() {
 }  // namespace
 
 Response IndexPage(const HttpSettings& settings) {
-  static const Index index = MakeIndex();  // constant, whatever the settings
+  static const Index kIndex = MakeIndex();  // constant, whatever the settings
   Response response;
   response.type = "text/html; charset=utf-8";
-  response.body = index.html;
+  response.body = kIndex.html;
   FillIn("{{token}}", settings.token.empty() ? "no" : "yes", &response.body);
-  response.headers = {{"Content-Security-Policy", index.policy},
+  response.headers = {{"Content-Security-Policy", kIndex.policy},
                       {"Referrer-Policy", "no-referrer"}};
   return response;
 }
