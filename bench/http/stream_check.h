@@ -103,8 +103,9 @@ class StreamCheck {
     std::uint64_t id = 0;
     const char* const digits = at;
     while (at != end && *at >= '0' && *at <= '9') id = id * 10 + static_cast<unsigned>(*at++ - '0');
-    if (at == digits || at - digits > 18 || end - at < 2 || at[0] != '\n' || at[1] != '\n')
+    if (at == digits || at - digits > 18 || end - at < 2 || at[0] != '\n' || at[1] != '\n') {
       return 0;
+    }
     Numbered(id);
     return static_cast<std::size_t>(at + 2 - bytes.data());
   }

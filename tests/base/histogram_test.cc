@@ -100,8 +100,9 @@ TEST_CASE("Histogram: adding is the same as recording everything in one") {
   const Histogram whole = Of(all);
   CHECK(sum.count() == whole.count());
   CHECK(sum.max() == whole.max());
-  for (const double percent : kPercents)
+  for (const double percent : kPercents) {
     CHECK(sum.Percentile(percent) == whole.Percentile(percent));
+  }
 }
 
 TEST_CASE("Histogram: recording a value n times is recording it n times over") {

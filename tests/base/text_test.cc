@@ -192,8 +192,9 @@ TEST_CASE("Text: the calendar is the C library's, day by day") {
     const std::string got = FormatInstant(seconds * kSecond);
     if (got != expected) FAIL_CHECK(got << " is not " << expected);
     const Result<std::int64_t> back = ParseInstant(expected);
-    if (!back.has_value() || *back != seconds * kSecond)
+    if (!back.has_value() || *back != seconds * kSecond) {
       FAIL_CHECK(expected << " reads back wrong");
+    }
   }
 }
 

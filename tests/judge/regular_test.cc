@@ -288,8 +288,9 @@ TEST_CASE("RegularReader: amounts are the doubles that the JSON parser makes, to
       return text;
     };
     if (random() % 4 != 0) number += "." + digits(18);
-    if (random() % 4 == 0)
+    if (random() % 4 == 0) {
       number += (random() % 2 == 0 ? "e-" : "e") + digits(random() % 8 == 0 ? 3 : 1);
+    }
     spoke += agree(number) ? 1 : 0;
   }
   CHECK(spoke > 20'000);

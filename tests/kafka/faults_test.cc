@@ -228,8 +228,9 @@ TEST_CASE("KafkaTransport: at the deadline, and at once in a hurry, what is open
     // The intervals hold exactly these events.
     std::uint64_t positions = 0;
     for (const Fate fate : {Fate::kFailed, Fate::kUnknown}) {
-      for (const PositionInterval& i : deliveries.intervals(fate))
+      for (const PositionInterval& i : deliveries.intervals(fate)) {
         positions += i.last - i.first + 1;
+      }
     }
     CHECK(positions == 480);
   }

@@ -76,8 +76,9 @@ TEST_CASE("JudgeMutants: a quiet scenario kills less, and its survivors say what
   const std::vector<std::string> survived = Of(judgement, MutantFate::kSurvived);
   CHECK(survived.size() > 5);
   for (const JudgedMutant& judged : judgement.mutants) {
-    if (judged.fate == MutantFate::kSurvived)
+    if (judged.fate == MutantFate::kSurvived) {
       CHECK(judged.script.has_value() != !judged.needs.empty());
+    }
   }
 }
 

@@ -137,8 +137,9 @@ struct World {
     for (const Whole& event : all) {
       if (!In(event, slice)) continue;
       for (const int k : {0, 1, 2, 3}) {
-        if (!only || static_cast<int>(*only) == k)
+        if (!only || static_cast<int>(*only) == k) {
           text += event.outputs[static_cast<std::size_t>(k)];
+        }
       }
     }
     return text;
@@ -249,8 +250,9 @@ TEST_CASE("Slice: at rate max an event's instant is the one it was stamped with"
   world.spec.clock = Clock::kLive;
   std::mt19937_64 random(5);
   std::int64_t now = kStart;
-  for (int i = 0; i < 98; ++i)
+  for (int i = 0; i < 98; ++i) {
     world.stamps.push_back(now += static_cast<std::int64_t>(random() % 3) * 1'000'003);
+  }
   world.Make();
   world.LeaveCheckpoints(1'024);
   CheckSlices(world, 3, 40);

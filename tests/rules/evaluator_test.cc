@@ -543,8 +543,9 @@ TEST_CASE("A rule set can be edited by a program") {
   stream.push_back({Kind::kPurchase, PurchaseLine("player_1", "EUR", "1")});
   Texts reasons;
   for (const std::string& text : Outputs(rules, stream)) {
-    if (text.find("reason") != std::string::npos)
+    if (text.find("reason") != std::string::npos) {
       reasons.push_back(text.substr(0, 1) + text[text.find("reason") + 9]);
+    }
   }
   CHECK(reasons == Texts{"7T", "8M"});
   fraud.state.clear();

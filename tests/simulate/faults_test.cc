@@ -70,8 +70,9 @@ bool Same(const Record& a, const Record& b) { return std::memcmp(&a, &b, sizeof(
 
 std::size_t Differing(const std::vector<Record>& a, const std::vector<Record>& b) {
   std::size_t differing = a.size() == b.size() ? 0 : 1;
-  for (std::size_t i = 0; i < std::min(a.size(), b.size()); ++i)
+  for (std::size_t i = 0; i < std::min(a.size(), b.size()); ++i) {
     differing += Same(a[i], b[i]) ? 0 : 1;
+  }
   return differing;
 }
 

@@ -96,8 +96,9 @@ TEST_CASE("Cursor: the stream's records, in order and from any order of numbers"
       // Far jumps, steps back and forth, and the same one again.
       const std::uint64_t n = random() % stream.size();
       for (const std::uint64_t near : {n, n, n + 1, n + 1 + random() % 9, n - random() % 3}) {
-        if (near < stream.size())
+        if (near < stream.size()) {
           differing += test::Same(anywhere.Read(near), stream[near]) ? 0 : 1;
+        }
       }
     }
     CHECK(differing == 0);

@@ -434,8 +434,9 @@ TEST_CASE("verify --rules: from Kafka, after the reference pipeline, and keys in
   CAPTURE(VerdictText(found->verdict, nullptr));
   CHECK(found->verdict.passed());
   CHECK(found->verdict.notes.empty());
-  for (std::size_t i = 0; i < 4; ++i)
+  for (std::size_t i = 0; i < 4; ++i) {
     CHECK(found->verdict.outputs[i].matched == report->written[i]);
+  }
 
   // One rule that the pipeline does not follow.
   rules.rules[3].alternatives[0].when->of[1].number = 6;
@@ -523,8 +524,9 @@ TEST_CASE("Where the order of a key's events is not known, its outputs are count
       record.partition = static_cast<std::int32_t>(i % 3);
       record.key = outputs[i].key;
       record.value = outputs[i].value;
-      for (int n = i == without ? 0 : i == twice ? 2 : 1; n > 0; --n)
+      for (int n = i == without ? 0 : i == twice ? 2 : 1; n > 0; --n) {
         judge->AddProduced(record, -1);
+      }
     }
     judge->Begin(replay);
     std::array<Arrival, kRunLength> all{};
