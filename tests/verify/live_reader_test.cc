@@ -20,8 +20,25 @@ namespace {
 using std::chrono::milliseconds;
 using testing::Produced;
 
-// Hands on what it was given, one batch a poll.
+// A source without an end and without partitions, which counts how often it was polled.
 class FakeCollector : public Collector {
+ public:
+  [[nodiscard]] bool at_end() const override { return false; }
+  [[nodiscard]] milliseconds quiet_for() const override { return milliseconds(0); }
+  [[nodiscard]] std::optional<std::uint32_t> partitions(Kind /*input*/) const override {
+    return std::nullopt;
+  }
+  [[nodiscard]] int polls() const { return polls_.load(); }
+
+ protected:
+  void CountPoll() { polls_.fetch_add(1); }
+
+ private:
+  std::atomic<int> polls_{0};
+};
+
+// Hands on what it was given, one batch a poll.
+class GivenCollector : public FakeCollector {
  public:
   Status Poll(milliseconds timeout, const Sink& sink) override {
     std::vector<Produced> batch;
@@ -36,13 +53,8 @@ class FakeCollector : public Collector {
     for (const Produced& p : batch) {
       sink({IndexOf(p.output), Kind::kPlayer, 3, 0, p.key, p.value, -1});
     }
-    polls_.fetch_add(1);
+    CountPoll();
     return {};
-  }
-  [[nodiscard]] bool at_end() const override { return false; }
-  [[nodiscard]] milliseconds quiet_for() const override { return milliseconds(0); }
-  [[nodiscard]] std::optional<std::uint32_t> partitions(Kind /*input*/) const override {
-    return std::nullopt;
   }
 
   // Returns when it was polled.
@@ -51,19 +63,18 @@ class FakeCollector : public Collector {
       const std::lock_guard lock(mutex_);
       batches_.push_back(std::move(batch));
     }
-    const int before = polls_.load();
-    while (polls_.load() < before + 3) std::this_thread::yield();
+    const int before = polls();
+    while (polls() < before + 3) std::this_thread::yield();
   }
 
  private:
   std::mutex mutex_;
   std::deque<std::vector<Produced>> batches_;
-  std::atomic<int> polls_{0};
 };
 
 TEST_CASE("LiveReader: what was seen waits until all that may have caused it was told") {
   DeliveryWatch watch;
-  FakeCollector collector;
+  GivenCollector collector;
   LiveReader reader(&collector, watch);
   reader.Start();
   std::vector<std::string> seen;
@@ -98,7 +109,7 @@ TEST_CASE("LiveReader: what was seen waits until all that may have caused it was
 }
 
 // Gives records that have neither key nor value, as many as are asked for.
-class EndlessCollector : public Collector {
+class EndlessCollector : public FakeCollector {
  public:
   static constexpr int kRecords = 4'096;  // each time
 
@@ -106,18 +117,9 @@ class EndlessCollector : public Collector {
     for (int i = 0; i < kRecords; ++i) {
       sink({0, Kind::kPlayer, 0, 0, std::nullopt, std::string_view(), -1});
     }
-    polls_.fetch_add(1);
+    CountPoll();
     return {};
   }
-  [[nodiscard]] bool at_end() const override { return false; }
-  [[nodiscard]] milliseconds quiet_for() const override { return milliseconds(0); }
-  [[nodiscard]] std::optional<std::uint32_t> partitions(Kind /*input*/) const override {
-    return std::nullopt;
-  }
-  [[nodiscard]] int polls() const { return polls_.load(); }
-
- private:
-  std::atomic<int> polls_{0};
 };
 
 TEST_CASE("LiveReader: records without a byte fill its memory as others do") {

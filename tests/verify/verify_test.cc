@@ -644,100 +644,113 @@ TEST_CASE("Verify: what fed the pipeline must be a destination of the run") {
   CHECK(lines.empty());
 }
 
+// A run into the embedded Kafka, and the reference pipeline beside it.
+class KafkaRun {
+ public:
+  explicit KafkaRun(int partitions, const std::vector<std::string>& topics = kTopics) {
+    Result<std::unique_ptr<EmbeddedKafka>> started = EmbeddedKafka::Start(topics, partitions);
+    REQUIRE_MESSAGE(started.has_value(), started.error().message());
+    kafka = std::move(*started);
+    pipeline.brokers = kafka->bootstrap();
+    pipeline.until_idle = milliseconds(300);
+    verify.run_dir = scratch / "run";
+    verify.from = "kafka://" + kafka->bootstrap();
+  }
+
+  void Events(Position end) const {
+    Execute(Spec("fraud-and-overload", end), verify.from, verify.run_dir);
+  }
+
+  [[nodiscard]] PipelineReport Pipeline() const {
+    const Result<PipelineReport> report = RunPipeline(pipeline, kNotSet);
+    REQUIRE_MESSAGE(report.has_value(), report.error().message());
+    return *report;
+  }
+
+  [[nodiscard]] Verification Judge() const {
+    Result<Verification> found = Verify(verify, kNotSet);
+    REQUIRE_MESSAGE(found.has_value(), found.error().message());
+    return std::move(*found);
+  }
+
+  std::unique_ptr<EmbeddedKafka> kafka;
+  PipelineOptions pipeline;
+  VerifyOptions verify;
+
+ private:
+  Scratch scratch;
+};
+
 // The whole way over Kafka: events, pipeline, outputs and inputs.
 TEST_CASE("Verify: a run through Kafka, a right pipeline and a wrong one") {
   std::vector<std::string> topics = kTopics;
   for (int i = 3; i < 7; ++i) topics.push_back("wrong-" + kTopics[static_cast<unsigned>(i)]);
-  const Result<std::unique_ptr<EmbeddedKafka>> kafka = EmbeddedKafka::Start(topics, 3);
-  REQUIRE_MESSAGE(kafka.has_value(), kafka.error().message());
-  const std::string brokers = (*kafka)->bootstrap();
-  Scratch scratch;
-  Execute(Spec("fraud-and-overload", 20'000), "kafka://" + brokers, scratch / "run");
+  KafkaRun run(3, topics);
+  run.Events(20'000);
+  const PipelineReport right = run.Pipeline();
+  CHECK(right.read[0] + right.read[1] + right.read[2] == 20'000);
+  CHECK(right.Line().find("read ") == 0);
+  CHECK(right.Line().find("no valid events") == std::string::npos);
 
-  PipelineOptions pipeline;
-  pipeline.brokers = brokers;
-  pipeline.until_idle = milliseconds(300);
-  const Result<PipelineReport> right = RunPipeline(pipeline, kNotSet);
-  REQUIRE_MESSAGE(right.has_value(), right.error().message());
-  CHECK(right->read[0] + right->read[1] + right->read[2] == 20'000);
-  CHECK(right->Line().find("read ") == 0);
-  CHECK(right->Line().find("no valid events") == std::string::npos);
-
-  VerifyOptions options;
-  options.run_dir = scratch / "run";
-  options.from = "kafka://" + brokers;
-  options.timeout = milliseconds(3'000);
-  Result<Verification> found = Verify(options, kNotSet);
-  REQUIRE_MESSAGE(found.has_value(), found.error().message());
-  CAPTURE(VerdictText(found->verdict, nullptr));
-  CHECK(found->verdict.passed());
+  run.verify.timeout = milliseconds(3'000);
+  Verification found = run.Judge();
+  CAPTURE(VerdictText(found.verdict, nullptr));
+  CHECK(found.verdict.passed());
   for (int i = 0; i < kOutputKinds; ++i) {
-    const Comparison& c = Of(found->verdict, kOutputNames[i]);
+    const Comparison& c = Of(found.verdict, kOutputNames[i]);
     CHECK(c.expected > 0);
     std::uint64_t written = 0;
     for (int o = 0; o < ReferencePipeline::kOutputs; ++o) {
       if (c.name == ReferencePipeline::kOutputNames[o]) {
-        written = right->written[static_cast<unsigned>(o)];
+        written = right.written[static_cast<unsigned>(o)];
       }
     }
     CHECK(c.matched == written);
   }
 
-  options.inputs = true;
-  found = Verify(options, kNotSet);
-  REQUIRE_MESSAGE(found.has_value(), found.error().message());
-  CHECK(found->verdict.passed());
-  CHECK(found->verdict.outputs.empty());
-  CHECK(Of(found->verdict, "player-events").matched == right->read[0]);
+  run.verify.inputs = true;
+  found = run.Judge();
+  CHECK(found.verdict.passed());
+  CHECK(found.verdict.outputs.empty());
+  CHECK(Of(found.verdict, "player-events").matched == right.read[0]);
 
-  options.inputs = false;
-  REQUIRE(ParseBreakage("threshold=6", &pipeline.breakage).ok());
+  run.verify.inputs = false;
+  REQUIRE(ParseBreakage("threshold=6", &run.pipeline.breakage).ok());
   for (int i = 0; i < kOutputKinds; ++i) {
     const std::string name = kOutputNames[i];
-    pipeline.topics[name] = options.topics[name] = "wrong-" + name;
+    run.pipeline.topics[name] = run.verify.topics[name] = "wrong-" + name;
   }
   const std::atomic<bool> finish{true};  // ends as soon as all is read
-  pipeline.until_idle.reset();
-  pipeline.finish = &finish;
-  const Result<PipelineReport> wrong = RunPipeline(pipeline, kNotSet);
-  REQUIRE_MESSAGE(wrong.has_value(), wrong.error().message());
-  options.timeout = milliseconds(1'000);
-  found = Verify(options, kNotSet);
-  REQUIRE_MESSAGE(found.has_value(), found.error().message());
-  CHECK(Of(found->verdict, "fraud-alerts").flaw(Flaw::kMissing) > 0);
-  CHECK(Of(found->verdict, "fraud-alerts").flaw(Flaw::kUnexpected) == 0);
-  CHECK(Of(found->verdict, "purchase-aggregates").passed());
-  CHECK(Of(found->verdict, "server-alerts").passed());
+  run.pipeline.until_idle.reset();
+  run.pipeline.finish = &finish;
+  (void)run.Pipeline();
+  run.verify.timeout = milliseconds(1'000);
+  found = run.Judge();
+  CHECK(Of(found.verdict, "fraud-alerts").flaw(Flaw::kMissing) > 0);
+  CHECK(Of(found.verdict, "fraud-alerts").flaw(Flaw::kUnexpected) == 0);
+  CHECK(Of(found.verdict, "purchase-aggregates").passed());
+  CHECK(Of(found.verdict, "server-alerts").passed());
 
   // From the end there is nothing to do.
-  pipeline.from_end = true;
-  const Result<PipelineReport> nothing = RunPipeline(pipeline, kNotSet);
-  REQUIRE_MESSAGE(nothing.has_value(), nothing.error().message());
-  CHECK(nothing->read == std::array<std::uint64_t, 3>{0, 0, 0});
+  run.pipeline.from_end = true;
+  CHECK(run.Pipeline().read == std::array<std::uint64_t, 3>{0, 0, 0});
 }
 
 // Somebody else's records, which never end.
 TEST_CASE("Verify: what comes of others does not keep it from ending") {
-  const Result<std::unique_ptr<EmbeddedKafka>> kafka = EmbeddedKafka::Start(kTopics, 1);
-  REQUIRE_MESSAGE(kafka.has_value(), kafka.error().message());
-  PipelineOptions pipeline;
-  pipeline.brokers = (*kafka)->bootstrap();
-  pipeline.until_idle = milliseconds(300);
-  Scratch scratch;
-  Execute(Spec("fraud-and-overload", 4'000), "kafka://" + pipeline.brokers, scratch / "run");
-  REQUIRE(RunPipeline(pipeline, kNotSet).has_value());
-  VerifyOptions options;
-  options.run_dir = scratch / "run";
-  options.from = "kafka://" + pipeline.brokers;
+  KafkaRun run(1);
+  run.Events(4'000);
+  (void)run.Pipeline();
   // Longer than the test may take: the end comes because all is there.
-  options.timeout = std::chrono::minutes(10);
+  run.verify.timeout = std::chrono::minutes(10);
   for (const std::string player : {"player_other_1", "player_99999999"}) {
     CAPTURE(player);
     std::atomic<bool> done{false};
     std::thread others([&] {
       char error[200];
       rd_kafka_conf_t* const conf = rd_kafka_conf_new();
-      rd_kafka_conf_set(conf, "bootstrap.servers", pipeline.brokers.c_str(), error, sizeof(error));
+      rd_kafka_conf_set(conf, "bootstrap.servers", run.pipeline.brokers.c_str(), error,
+                        sizeof(error));
       rd_kafka_t* const producer = rd_kafka_new(RD_KAFKA_PRODUCER, conf, error, sizeof(error));
       const std::string value = R"({"player_id":")" + player + R"(","event_count":1})";
       rd_kafka_topic_t* const topic =
@@ -752,7 +765,7 @@ TEST_CASE("Verify: what comes of others does not keep it from ending") {
       rd_kafka_topic_destroy(topic);
       rd_kafka_destroy(producer);
     });
-    const Result<Verification> found = Verify(options, kNotSet);
+    const Result<Verification> found = Verify(run.verify, kNotSet);
     done = true;
     others.join();
     REQUIRE_MESSAGE(found.has_value(), found.error().message());
@@ -765,39 +778,30 @@ TEST_CASE("Verify: what comes of others does not keep it from ending") {
 }
 
 TEST_CASE("Verify: a broker that gives no more leaves a verdict, which says so") {
-  const Result<std::unique_ptr<EmbeddedKafka>> kafka = EmbeddedKafka::Start(kTopics, 3);
-  REQUIRE_MESSAGE(kafka.has_value(), kafka.error().message());
-  PipelineOptions pipeline;
-  pipeline.brokers = (*kafka)->bootstrap();
-  pipeline.until_idle = milliseconds(300);
-  REQUIRE(ParseBreakage("threshold=6", &pipeline.breakage).ok());
-  Scratch scratch;
-  Execute(Spec("fraud-and-overload", 4'000), "kafka://" + pipeline.brokers, scratch / "run");
-  REQUIRE(RunPipeline(pipeline, kNotSet).has_value());
-  VerifyOptions options;
-  options.run_dir = scratch / "run";
-  options.from = "kafka://" + pipeline.brokers;
-  options.timeout = options.connect_timeout = milliseconds(1'500);
-  options.locate = true;
+  KafkaRun run(3);
+  REQUIRE(ParseBreakage("threshold=6", &run.pipeline.breakage).ok());
+  run.Events(4'000);
+  (void)run.Pipeline();
+  run.verify.timeout = run.verify.connect_timeout = milliseconds(1'500);
+  run.verify.locate = true;
   const auto notes_of = [&] {
-    const Result<Verification> found = Verify(options, kNotSet);
-    REQUIRE_MESSAGE(found.has_value(), found.error().message());
-    CHECK(Of(found->verdict, "fraud-alerts").flaw(Flaw::kMissing) > 0);
+    const Verdict verdict = run.Judge().verdict;
+    CHECK(Of(verdict, "fraud-alerts").flaw(Flaw::kMissing) > 0);
     std::string notes;
-    for (const std::string& note : found->verdict.notes) notes += note + "\n";
+    for (const std::string& note : verdict.notes) notes += note + "\n";
     return notes;
   };
   CHECK(notes_of() == "");
   // Who asks for the inputs' leaders gets none.
-  rd_kafka_mock_topic_set_error((*kafka)->cluster(), "purchase-events",
+  rd_kafka_mock_topic_set_error(run.kafka->cluster(), "purchase-events",
                                 RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE);
   CHECK(notes_of().find("where the examples' events are in Kafka is not known") !=
         std::string::npos);
   // Nobody gets records any more.
-  options.locate = false;
+  run.verify.locate = false;
   constexpr std::int16_t kFetch = 1;
   std::vector<rd_kafka_resp_err_t> errors(10'000, RD_KAFKA_RESP_ERR_NOT_LEADER_FOR_PARTITION);
-  rd_kafka_mock_push_request_errors_array((*kafka)->cluster(), kFetch, errors.size(),
+  rd_kafka_mock_push_request_errors_array(run.kafka->cluster(), kFetch, errors.size(),
                                           errors.data());
   CHECK(notes_of().find("what is called missing may be there") != std::string::npos);
 }
@@ -805,18 +809,15 @@ TEST_CASE("Verify: a broker that gives no more leaves a verdict, which says so")
 // A reader that saw the end of a partition may not have seen yet what was written since: the
 // embedded Kafka lets it wait for half a second.
 TEST_CASE("RunPipeline: told to finish right behind the last event, it has read that one too") {
-  const Result<std::unique_ptr<EmbeddedKafka>> kafka = EmbeddedKafka::Start(kTopics, 3);
-  REQUIRE_MESSAGE(kafka.has_value(), kafka.error().message());
+  KafkaRun run(3);
   std::atomic<bool> finish{false};
-  PipelineOptions options;
-  options.brokers = (*kafka)->bootstrap();
-  options.finish = &finish;
+  run.pipeline.until_idle.reset();
+  run.pipeline.finish = &finish;
   std::optional<Result<PipelineReport>> report;
-  std::thread pipeline([&] { report.emplace(RunPipeline(options, kNotSet)); });
+  std::thread pipeline([&] { report.emplace(RunPipeline(run.pipeline, kNotSet)); });
   // Long enough for it to see the ends of its empty topics; that it passes does not depend on this.
   std::this_thread::sleep_for(milliseconds(1'500));
-  Scratch scratch;
-  Execute(Spec("fraud-and-overload", 2'000), "kafka://" + options.brokers, scratch / "run");
+  run.Events(2'000);
   finish = true;
   pipeline.join();
   REQUIRE_MESSAGE(report->has_value(), report->error().message());
