@@ -106,11 +106,10 @@ Status CauseFinder::Find(const Replay& replay, const Arrivals& arrivals,
                      });
     // Of a rule that looks at each event alone, what was lost or came again is no news.
     const bool silent = causes.found.empty() && !EventSearch::Applies(outputs_[i]->rule());
-    for (Comparison& comparison : *comparisons) {
-      if (comparison.name == names_[i] && causes.differing > 0 && !silent) {
-        comparison.causes = std::move(causes);
-      }
-    }
+    if (causes.differing == 0 || silent) continue;
+    const auto comparison = std::find_if(comparisons->begin(), comparisons->end(),
+                                         [&](const Comparison& c) { return c.name == names_[i]; });
+    if (comparison != comparisons->end()) comparison->causes = std::move(causes);
   }
   return {};
 }

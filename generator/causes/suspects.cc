@@ -274,6 +274,7 @@ std::vector<std::uint64_t> Suspects::Differing(std::size_t most) const {
   std::sort(found.begin(), found.end());
   if (found.size() > most) found.resize(most);
   std::vector<std::uint64_t> symbols;
+  symbols.reserve(found.size());
   for (const auto& [other, symbol] : found) symbols.push_back(symbol);
   return symbols;
 }
