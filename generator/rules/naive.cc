@@ -464,9 +464,10 @@ std::vector<Window> Close(const Rule& rule, std::size_t number, std::size_t even
     for (const Accepted* e : window.events) in.push_back(e->event);
     std::map<std::string, Value> state;
     for (const StateValue& value : rule.state) state[value.name] = Over(rule, value, in);
+    const std::int64_t start_ms = window.start_ns / 1'000'000;
+    const std::int64_t end_ms = window.end_ns / 1'000'000;
     const Names names{rule, *in.back(), state,
-                      Bounds{static_cast<double>(window.start_ns / 1'000'000),
-                             static_cast<double>(window.end_ns / 1'000'000)}};
+                      Bounds{static_cast<double>(start_ms), static_cast<double>(end_ms)}};
     for (std::size_t a = 0; a < rule.alternatives.size(); ++a) {
       const Alternative& alternative = rule.alternatives[a];
       if (alternative.when && !Holds(*alternative.when, names)) continue;
@@ -551,6 +552,7 @@ std::vector<NaiveOutput> NaiveOutputs(const RuleSet& rules,
                                       const std::vector<RecordedEvent>& stream,
                                       std::vector<NaiveEdge>* edges) {
   std::vector<std::optional<Event>> events;
+  events.reserve(stream.size());
   for (const RecordedEvent& recorded : stream) events.push_back(ReadEvent(recorded));
   std::vector<NaiveOutput> outputs;
   std::vector<NaiveEdge> at_edge;

@@ -29,6 +29,7 @@ std::vector<Failure> FailuresOf(const Verdict& verdict) {
   std::stable_sort(found.begin(), found.end(),
                    [](const auto& a, const auto& b) { return a.first > b.first; });
   std::vector<Failure> failures;
+  failures.reserve(found.size());
   for (auto& [count, failure] : found) failures.push_back(std::move(failure));
   return failures;
 }

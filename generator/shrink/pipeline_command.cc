@@ -112,6 +112,7 @@ Result<CommandEnd> RunPipelineCommand(const PipelineCommand& command,
                                       const std::atomic<bool>& stop) {
   std::vector<std::string> variables = EnvironmentOf(command);
   std::vector<char*> environment;
+  environment.reserve(variables.size() + 1);
   for (std::string& variable : variables) environment.push_back(variable.data());
   environment.push_back(nullptr);
   std::string words[] = {"sh", "-c", command.command};

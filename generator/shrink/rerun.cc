@@ -64,6 +64,7 @@ Rerunner::Rerunner(RerunOptions options) : options_(std::move(options)) {
 
 std::vector<std::string> Rerunner::Inputs() {
   std::vector<std::string> inputs;
+  inputs.reserve(kKinds);
   for (int k = 0; k < kKinds; ++k) inputs.emplace_back(TopicName(static_cast<Kind>(k)));
   return inputs;
 }

@@ -67,7 +67,7 @@ FaultRules::Change FaultRules::ChangeOf(std::uint64_t lane, std::uint64_t index,
 std::uint32_t FaultRules::SkewsOf(std::uint64_t server, unsigned region,
                                   std::int64_t instant) const {
   std::uint32_t skews = 0;
-  for (const unsigned i : skews_) {
+  for (const std::uint64_t i : skews_) {
     const FaultIncident& incident = incidents_[i];
     if (incident.region >= 0 && static_cast<unsigned>(incident.region) != region) continue;
     if (!Meets(incident, Kind::kServer, instant)) continue;
@@ -84,7 +84,7 @@ std::int64_t FaultRules::Delay(std::uint64_t lane, std::uint64_t index, unsigned
 
 std::int64_t FaultRules::Skew(std::uint64_t server, std::uint32_t skews) const {
   std::int64_t sum = 0;
-  for (const unsigned i : skews_) {
+  for (const std::uint64_t i : skews_) {
     if ((skews >> i & 1) == 0) continue;
     const std::uint64_t key = EntityKey(seed_key_, server);
     const std::int64_t by = Between(incidents_[i].by_least_ns, incidents_[i].by_most_ns,

@@ -50,7 +50,7 @@ class LaneClock {
   [[nodiscard]] std::int64_t MissMs(std::uint64_t index, const LaneWait& wait) const;
 
   // Which event from `index` on, of some hundred, meets the edge best; the first of several.
-  static constexpr std::uint64_t kReach = 16 * kRunLength;
+  static constexpr std::uint64_t kReach = std::uint64_t{16} * kRunLength;
   template <typename Free>
   [[nodiscard]] std::uint64_t BestStart(std::uint64_t index, const LaneWait& wait,
                                         const Free& free) const {

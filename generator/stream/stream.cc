@@ -482,7 +482,7 @@ std::uint64_t Stream::MemoryBytes(const RunSpec& spec, const StreamOptions& opti
   if (spec.paced()) {
     tile_runs = std::min(tile_runs, TileRunsAt(LargestMilliRate(spec), spec.shards));
   }
-  std::uint64_t batch = kBatchEvents * kMaxLine * (options.by_kind ? kKinds : 1);
+  std::uint64_t batch = std::uint64_t{kBatchEvents} * kMaxLine * (options.by_kind ? kKinds : 1);
   if (options.index) batch += kBatchEvents * sizeof(EventRef);
   if (options.records) batch = kBatchEvents * sizeof(Record);
   const std::uint64_t lanes = std::min(layout.lanes(), layout.runs()) * Lanes::BytesPerLane(model);
