@@ -129,11 +129,11 @@ Status ExpectRulesOf(const Flags& flags) {
                                    flags.Text("user"), *threads};
   Output output;
   bool any = false;
-  const Status made = ExpectRules(options, *rules, [&](std::string_view lines) {
+  Status made = ExpectRules(options, *rules, [&](std::string_view lines) {
     any = true;
     return output.Write(lines);
   });
-  const Status flushed = output.Flush();
+  Status flushed = output.Flush();
   if (!made.ok()) return made;
   if (!any && !options.explain.empty()) {
     return Invalid("no event of this run has the key " + Quoted(options.explain) + " of a rule");
@@ -196,11 +196,11 @@ Status ExpectCommand(const Flags& flags, const Invocation& invocation) {
   options.log = [&progress](const std::string& line) { progress.Say(line); };
   Output output;
   bool any = false;
-  const Status made = Expect(options, stop, [&](std::string_view lines) {
+  Status made = Expect(options, stop, [&](std::string_view lines) {
     any = true;
     return output.Write(lines);
   });
-  const Status flushed = output.Flush();
+  Status flushed = output.Flush();
   if (!made.ok()) return made;
   if (!any && !options.slice.whole()) {  // an empty answer looks like a mistake
     progress.Say("nothing in this slice of the run");

@@ -17,7 +17,10 @@ using Op = Expr::Op;
 double ToDouble(std::uint64_t word) { return std::bit_cast<double>(word); }
 
 // As docs/rules.md has a window's bounds: whole milliseconds. Times are never before 1970.
-double Milliseconds(std::int64_t time_ns) { return static_cast<double>(time_ns / 1'000'000); }
+double Milliseconds(std::int64_t time_ns) {
+  const std::int64_t ms = time_ns / 1'000'000;
+  return static_cast<double>(ms);
+}
 
 // Of the answer of a window, which has no event: CheckRules() sees to it that nobody asks.
 class NoTexts : public EventTexts {
@@ -162,7 +165,7 @@ struct Evaluator::ClosedWindow : ClosingWindows::Closed {};
 // One rule's state and how to run it.
 struct Evaluator::OneState {
   OneState(const CompiledRules::OneRule& of, const Symbols& s, const WindowReading& reading)
-      : compiled(of), symbols(s) {
+      : compiled(of), symbols_(s) {
     std::vector<KeyedState::Value> values;
     for (std::size_t i = 0; i < compiled.state.size(); ++i) {
       values.push_back({compiled.rule.state[i].aggregate, compiled.state[i].whole});
@@ -259,9 +262,9 @@ struct Evaluator::OneState {
       out->value += piece.before;
       if (piece.source == Piece::Source::kNothing) continue;
       if (piece.source == Piece::Source::kEventText) {
-        text.clear();
-        texts.AppendText(piece.at, &text);
-        AppendJsonText(text, &out->value);
+        text_.clear();
+        texts.AppendText(piece.at, &text_);
+        AppendJsonText(text_, &out->value);
         continue;
       }
       AppendValue(compiled.program.Value(piece.at, scope), piece.source, &out->value);
@@ -304,9 +307,9 @@ struct Evaluator::OneState {
     if (word == Symbols::kNone) {
       *out += "null";
     } else if (source == Piece::Source::kText) {
-      text.clear();
-      symbols.AppendText(word, &text);
-      AppendJsonText(text, out);
+      text_.clear();
+      symbols_.AppendText(word, &text_);
+      AppendJsonText(text_, out);
     } else {
       AppendJsonNumber(ToDouble(word), source == Piece::Source::kWhole, out);
     }
@@ -316,7 +319,7 @@ struct Evaluator::OneState {
   void AppendText(const Piece& piece, const Scope& scope, EventTexts& texts, std::string* out) {
     if (piece.source == Piece::Source::kEventText) return texts.AppendText(piece.at, out);
     const std::uint64_t word = compiled.program.Value(piece.at, scope);
-    if (word != Symbols::kNone) symbols.AppendText(word, out);
+    if (word != Symbols::kNone) symbols_.AppendText(word, out);
   }
 
   void Describe(const StateWords& words, std::vector<std::string>* out) {
@@ -330,8 +333,8 @@ struct Evaluator::OneState {
     }
   }
 
-  const Symbols& symbols;
-  std::string text;  // reused
+  const Symbols& symbols_;
+  std::string text_;  // reused
 };
 
 Evaluator::Evaluator(const CompiledRules& rules) : rules_(&rules) {

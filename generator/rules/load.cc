@@ -207,7 +207,7 @@ class Reader {
     };
     skip();
     const std::size_t end = std::min(text->find_first_of(" \n"), text->size());
-    const std::string word(text->substr(0, end));
+    std::string word(text->substr(0, end));
     text->remove_prefix(end);
     skip();
     return word;

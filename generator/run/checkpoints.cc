@@ -411,7 +411,7 @@ Result<Checkpoints::File> Checkpoints::Open(const std::string& path, const std::
 // `places_bytes`: of every lane.
 Status Checkpoints::ReadLane(int fd, const File& file, const CheckpointLane& entry,
                              std::uint64_t places_bytes, Lanes* lanes) {
-  const Status damaged =
+  Status damaged =
       Invalid(file.path + ": not used: lane " + std::to_string(entry.lane) + " is damaged");
   // The index is as it was written, so these are the sizes of a lane.
   std::vector<char> packed(entry.packed);

@@ -355,10 +355,10 @@ Status Run::Announce() {
   const std::int64_t before = clock.Now();
   ChooseStart(LeadNs() + kManifestNs);
   if (shared_.stamps) {
-    const Status spooled = shared_.stamps->SpoolTo(StampsFile(summary_.run_dir));
+    Status spooled = shared_.stamps->SpoolTo(StampsFile(summary_.run_dir));
     if (!spooled.ok()) return spooled;
   }
-  const Status status = WriteFirstManifest();
+  Status status = WriteFirstManifest();
   const std::int64_t took = clock.Now() - before;
   if (!status.ok() || took <= kManifestNs || options_.start_given || !IsPaced(options_.spec)) {
     return status;

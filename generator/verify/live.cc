@@ -154,7 +154,7 @@ Status LiveFollower::Follow(const std::atomic<bool>& stop) {
   options_.outputs->Begin(replay);
   reader_.emplace(options_.collector, feed_.watch);
   reader_->Start();
-  const Status walked = replay.Walk([&](const ReplayedRun& run) { return Tell(run, stop); });
+  Status walked = replay.Walk([&](const ReplayedRun& run) { return Tell(run, stop); });
   // Its last event may be settled before the run is over.
   while (walked.ok() && status_.ok() && !ended_ && WaitForMore(stop)) {
   }

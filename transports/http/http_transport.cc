@@ -14,7 +14,7 @@ namespace playload {
 namespace {
 
 // Where nothing is planned: how far the run may be ahead of its fastest reader.
-constexpr Ordinal kMostAhead = 96 * kBatchEvents;
+constexpr Ordinal kMostAhead = Ordinal{96} * kBatchEvents;
 // How long clients have for the event in hand, and answers for their rest, when the server ends.
 constexpr std::int64_t kGraceNs = 1'000'000'000;
 constexpr std::chrono::milliseconds kPoll{5};

@@ -521,8 +521,8 @@ Request RequestReader::Read(std::string_view head) {
 
   const std::string accept = parser_->List("Accept");
   const Wishes wishes{accept, out.user_agent, parser_->One("Last-Event-ID")};
-  const auto answer = [&out](auto&& read) {
-    std::visit([&out](auto&& what) { out.what = std::move(what); }, std::move(read));
+  const auto answer = [&out](auto read) {
+    std::visit([&out](auto& what) { out.what = std::move(what); }, read);
   };
   switch (route->endpoint) {
     case Endpoint::kPage:

@@ -73,11 +73,11 @@ void AppendDate(std::string& out) {
   const std::chrono::year_month_day date{day};
   const std::chrono::hh_mm_ss time{now - day};
   out += "Date: ";
-  out += kDays.substr(std::chrono::weekday{day}.c_encoding() * 3, 3);
+  out += kDays.substr(std::size_t{3} * std::chrono::weekday{day}.c_encoding(), 3);
   out += ", ";
   AppendTwoDigits(static_cast<unsigned>(date.day()), out);
   out += ' ';
-  out += kMonths.substr((static_cast<unsigned>(date.month()) - 1) * 3, 3);
+  out += kMonths.substr(std::size_t{3} * (static_cast<unsigned>(date.month()) - 1), 3);
   out += ' ';
   out += std::to_string(static_cast<int>(date.year()));
   out += ' ';

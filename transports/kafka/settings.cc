@@ -119,8 +119,8 @@ std::map<std::string, Property, std::less<>> ReadProperties() {
 }
 
 const std::map<std::string, Property, std::less<>>& Properties() {
-  static const auto properties = ReadProperties();
-  return properties;
+  static const auto kProperties = ReadProperties();
+  return kProperties;
 }
 
 std::string Canonical(std::string_view name) {
