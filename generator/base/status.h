@@ -35,8 +35,8 @@ class [[nodiscard]] Status {
   [[nodiscard]] bool ok() const { return error_ == nullptr; }
   [[nodiscard]] Code code() const { return error_ ? error_->code : Code::kOk; }
   [[nodiscard]] const std::string& message() const {
-    static const std::string none;
-    return error_ ? error_->message : none;
+    static const std::string kNone;
+    return error_ ? error_->message : kNone;
   }
 
  private:
