@@ -29,11 +29,57 @@ std::optional<std::size_t> RuleBehind(const CauseOptions& options, const std::st
   return found;
 }
 
+// The outermost fields that an output's records have.
+OutputForm FormOf(const OutputTopic& topic) {
+  OutputForm form{topic.name, {}};
+  for (const ContentMatcher::Field& field : topic.fields) {
+    const std::string& name = field.path.front();
+    if (std::find(form.fields.begin(), form.fields.end(), name) == form.fields.end()) {
+      form.fields.push_back(name);
+    }
+  }
+  return form;
+}
+
+// How many keys it explains, of those for which it was tried.
+double Share(const Explanation& explanation, const Explanations& of) {
+  const std::uint64_t tried = explanation.tried.value_or(of.differing);
+  return tried == 0 ? 0 : static_cast<double>(explanation.explains) / static_cast<double>(tried);
+}
+
+// What one thing explains for all keys is not also explained by another thing for each key; and
+// what explains far fewer keys than the best is no rival of it.
+void KeepTheBest(Explanations* causes) {
+  constexpr double kNearlyAll = 0.95;
+  constexpr double kRival = 0.9;
+  constexpr std::size_t kMostFound = 4;
+  std::vector<Explanation>& found = causes->found;
+  std::stable_sort(found.begin(), found.end(), [causes](const auto& a, const auto& b) {
+    return Share(a, *causes) > Share(b, *causes);
+  });
+  if (found.empty()) return;
+  const double best = Share(found.front(), *causes);
+  const bool one_thing = std::any_of(found.begin(), found.end(), [causes](const Explanation& e) {
+    return e.agrees && Share(e, *causes) >= kNearlyAll;
+  });
+  // Beside what explains all there is no second best.
+  const double least = one_thing && best == 1 ? best : kRival * best;
+  std::erase_if(found, [&](const Explanation& e) {
+    return (one_thing && !e.agrees) || Share(e, *causes) < least;
+  });
+  if (found.size() > kMostFound) found.resize(kMostFound);
+  if (one_thing) causes->records.clear();
+}
+
 }  // namespace
 
 CauseFinder::CauseFinder(const CauseOptions& options, const std::vector<Comparison>& comparisons)
     : options_(options), symbols_(options.id_prefix) {
-  for (OutputTopic& topic : OutputTopicsOf(options.rules, false)) {
+  std::vector<OutputTopic> topics = OutputTopicsOf(options.rules, false);
+  std::vector<OutputForm> forms;
+  for (const OutputTopic& topic : topics) forms.push_back(FormOf(topic));
+  for (std::size_t own = 0; own < topics.size(); ++own) {
+    OutputTopic& topic = topics[own];
     const auto comparison =
         std::find_if(comparisons.begin(), comparisons.end(),
                      [&topic](const Comparison& c) { return c.name == topic.name; });
@@ -43,9 +89,14 @@ CauseFinder::CauseFinder(const CauseOptions& options, const std::vector<Comparis
     }
     const std::optional<std::size_t> rule = RuleBehind(options, topic.name);
     if (!rule) continue;
-    SuspectedOutput output{
-        topic.name, OnlyRule(options.rules, *rule), std::move(topic.key_path), {}};
+    SuspectedOutput output;
+    output.name = topic.name;
+    output.rule = OnlyRule(options.rules, *rule);
+    output.key_path = std::move(topic.key_path);
     output.partitions = options.partitions[static_cast<unsigned>(options.rules.rules[*rule].input)];
+    output.by_partition = IsPartitionKey(options.rules.rules[*rule], false);
+    output.forms = forms;
+    output.own_form = own;
     for (const auto& examples : comparison->examples) {
       for (const FlawExample& example : examples) output.keys.push_back(example.key);
     }
@@ -90,23 +141,31 @@ Status CauseFinder::Find(const Replay& replay, const Arrivals& arrivals,
     const Suspects::Finding& finding = findings.back();
     const bool explained =
         !finding.found.empty() && finding.found.front().explains == finding.differing;
-    searches.push_back(explained ? nullptr : SearchFor(*output));
+    const bool known = !output->forms().Misplaced();
+    searches.push_back(explained || !known ? nullptr : SearchFor(*output, finding));
   }
   if (Status s = TellSearches(replay, arrivals, stop, searches); !s.ok()) return s;
   for (std::size_t i = 0; i < outputs_.size(); ++i) {
-    Explanations causes{findings[i].differing, findings[i].agreeing, std::move(findings[i].found)};
-    if (searches[i]) {
-      for (Explanation& found : searches[i]->Explain()) causes.found.push_back(std::move(found));
+    Suspects::Finding& finding = findings[i];
+    Explanations causes;
+    causes.differing = finding.differing;
+    causes.agreeing = finding.agreeing;
+    RecordForms::Found forms = outputs_[i]->forms().Explain();
+    causes.records = std::move(forms.telling);
+    // Which events the records are about is not known.
+    if (!outputs_[i]->forms().Misplaced()) {
+      causes.partitions = std::move(finding.partitions);
+      causes.found = std::move(finding.found);
+      if (searches[i]) {
+        for (Explanation& found : searches[i]->Explain()) causes.found.push_back(std::move(found));
+      }
+      KeepTheBest(&causes);
+      if (causes.found.empty() && causes.records.empty()) causes.records = std::move(forms.vague);
     }
-    // The share of the keys that were tried says which is the best.
-    std::stable_sort(causes.found.begin(), causes.found.end(),
-                     [&causes](const Explanation& a, const Explanation& b) {
-                       return a.explains * b.tried.value_or(causes.differing) >
-                              b.explains * a.tried.value_or(causes.differing);
-                     });
+    const bool nothing = causes.found.empty() && causes.records.empty() && !causes.partitions;
     // Of a rule that looks at each event alone, what was lost or came again is no news.
-    const bool silent = causes.found.empty() && !EventSearch::Applies(outputs_[i]->rule());
-    if (causes.differing == 0 || silent) continue;
+    const bool silent = nothing && !outputs_[i]->rule().has_memory();
+    if ((causes.differing == 0 && nothing) || silent) continue;
     const auto comparison = std::find_if(comparisons->begin(), comparisons->end(),
                                          [&](const Comparison& c) { return c.name == names_[i]; });
     if (comparison != comparisons->end()) comparison->causes = std::move(causes);
@@ -128,11 +187,26 @@ Status CauseFinder::TellSuspects(const Replay& replay, const Arrivals& arrivals,
               });
 }
 
-std::unique_ptr<EventSearch> CauseFinder::SearchFor(const Suspects& output) {
+std::unique_ptr<EventSearch> CauseFinder::SearchFor(const Suspects& output,
+                                                    const Suspects::Finding& finding) {
   if (!EventSearch::Applies(output.rule())) return nullptr;
+  // Of partitions whose keys all differ it is known what happened.
+  if (finding.partitions && finding.partitions->agreeing == 0 && finding.silent) return nullptr;
   auto search = std::make_unique<EventSearch>(output.output().rule, options_.delivery, &symbols_);
-  for (const std::uint64_t key : output.Differing(EventSearch::kMostKeys)) {
-    search->Want(key, output.Came(key));
+  const std::size_t most = EventSearch::MostKeys(output.rule());
+  for (const std::uint64_t key : output.Keys(true, most)) {
+    search->Want(key, output.Came(key), true);
+  }
+  if (search->empty()) return search;
+  // Elsewhere nothing happened, so that what did is not denied there.
+  std::vector<bool> there(output.output().partitions, !finding.partitions);
+  if (finding.partitions) {
+    for (const std::uint32_t partition : finding.partitions->differing) there[partition] = true;
+  }
+  for (const std::uint64_t key : output.Keys(false, Suspects::kMostKeys)) {
+    if (search->agreeing() >= most) break;
+    if (!there.empty() && !there[output.PartitionOfKey(key)]) continue;
+    search->Want(key, output.Came(key), false);
   }
   return search;
 }

@@ -66,7 +66,7 @@ class CauseFinder {
   Status TellSuspects(const Replay& replay, const Arrivals& arrivals,
                       const std::atomic<bool>& stop);
   // Null where it has no meaning.
-  std::unique_ptr<EventSearch> SearchFor(const Suspects& output);
+  std::unique_ptr<EventSearch> SearchFor(const Suspects& output, const Suspects::Finding& finding);
   Status TellSearches(const Replay& replay, const Arrivals& arrivals, const std::atomic<bool>& stop,
                       const std::vector<std::unique_ptr<EventSearch>>& searches);
 

@@ -12,9 +12,10 @@ std::string KeysText(const Explanations& of, const Explanation& found) {
   std::string text = "what came for " + FormatCount(found.explains) + " of " + FormatCount(keys) +
                      (keys == 1 ? " key with differences" : " keys with differences");
   if (keys < of.differing) text += " (tried of " + FormatCount(of.differing) + ")";
-  if (found.agrees && of.agreeing > 0) {
-    text += ", and for " + (*found.agrees == of.agreeing ? "all" : FormatCount(*found.agrees)) +
-            " of " + FormatCount(of.agreeing) + " without";
+  const std::uint64_t agreeing = found.agreeing_tried.value_or(of.agreeing);
+  if (found.agrees && agreeing > 0) {
+    text += ", and for " + (*found.agrees == agreeing ? "all" : FormatCount(*found.agrees)) +
+            " of " + FormatCount(agreeing) + " without";
   }
   return text;
 }
@@ -32,6 +33,25 @@ std::string PlaceText(const Explanation::Example& example) {
          (example.certain ? " from " : " in a row among ") + first + " to " + last;
 }
 
+std::string RecordText(const RecordFinding& finding) {
+  std::string text = "records: " + finding.what + ", in " + FormatCount(finding.records) + " of " +
+                     FormatCount(finding.of);
+  if (!finding.expected.empty())
+    return text + ", as " + finding.got + " instead of " + finding.expected;
+  return finding.got.empty() ? text : text + ", as in '" + finding.got + "'";
+}
+
+std::string PartitionsText(const Explanations& explanations) {
+  const Explanations::Partitions& where = *explanations.partitions;
+  std::string text = where.differing.size() == 1 ? "partition " : "partitions ";
+  for (std::size_t i = 0; i < where.differing.size(); ++i) {
+    text += (i == 0 ? "" : ", ") + std::to_string(where.differing[i]);
+  }
+  return "all " + FormatCount(explanations.differing) + " keys with differences come from " + text +
+         " of " + std::to_string(where.of) + ", where " +
+         (where.agreeing == 0 ? "every key has some" : FormatCount(where.agreeing) + " have none");
+}
+
 void WritePlace(const Explanation::Place& place, JsonText* json) {
   json->Field("first", place.first);
   json->Field("last", place.last);
@@ -41,7 +61,12 @@ void WritePlace(const Explanation::Place& place, JsonText* json) {
 
 std::string ExplanationsText(const std::string& output, const Explanations& explanations) {
   std::string text = output + ": what explains it\n";
+  for (const RecordFinding& finding : explanations.records) {
+    text += "  " + RecordText(finding) + "\n";
+  }
+  if (explanations.partitions) text += "  " + PartitionsText(explanations) + "\n";
   if (explanations.found.empty()) {
+    if (!explanations.records.empty() || explanations.partitions) return text;
     return text + "  nothing of what is tried explains half of " +
            FormatCount(explanations.differing) + " keys with differences\n";
   }
@@ -66,6 +91,31 @@ void WriteExplanations(const Explanations& explanations, JsonText* json) {
   json->Field("differing", explanations.differing);
   json->Field("agreeing", explanations.agreeing);
   json->EndObject();
+  if (explanations.partitions) {
+    json->Key("partitions");
+    json->BeginObject();
+    json->Key("differing");
+    json->BeginArray();
+    for (const std::uint32_t partition : explanations.partitions->differing) {
+      json->Value(std::uint64_t{partition});
+    }
+    json->EndArray();
+    json->Field("of", std::uint64_t{explanations.partitions->of});
+    json->Field("agreeing", explanations.partitions->agreeing);
+    json->EndObject();
+  }
+  json->Key("records");
+  json->BeginArray();
+  for (const RecordFinding& finding : explanations.records) {
+    json->BeginObject();
+    json->Field("what", std::string_view(finding.what));
+    json->Field("records", finding.records);
+    json->Field("of", finding.of);
+    json->Field("expected", std::string_view(finding.expected));
+    json->Field("got", std::string_view(finding.got));
+    json->EndObject();
+  }
+  json->EndArray();
   json->Key("explanations");
   json->BeginArray();
   for (const Explanation& found : explanations.found) {
@@ -75,6 +125,7 @@ void WriteExplanations(const Explanations& explanations, JsonText* json) {
     json->Field("explains", found.explains);
     if (found.tried) json->Field("tried", *found.tried);
     if (found.agrees) json->Field("agrees", *found.agrees);
+    if (found.agreeing_tried) json->Field("agreeing_tried", *found.agreeing_tried);
     if (found.place) {
       WritePlace(*found.place, json);
       json->Key("examples");

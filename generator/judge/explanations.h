@@ -48,15 +48,36 @@ struct Explanation {
   std::uint64_t explains = 0;  // so many of the differing keys are as if this were so
   // Where not all of the differing keys were tried: how many.
   std::optional<std::uint64_t> tried;
-  // Of a mutant: so many of the agreeing keys are as if this were so, too.
+  // Of what is wrong in one place for all keys: so many of the agreeing keys are as if this were
+  // so, too; and where not all of them were tried, of how many.
   std::optional<std::uint64_t> agrees;
+  std::optional<std::uint64_t> agreeing_tried;
   // Where it is about events:
   std::optional<Place> place;  // of all keys
   std::vector<Example> examples;
 };
 
+// What records are like beside those that were expected in their places, whatever the events.
+struct RecordFinding {
+  std::string what;  // "total_amount is rounded to 2 decimals"
+  std::uint64_t records = 0;
+  std::uint64_t of = 0;  // so many were looked at
+  // Of the first one, where two values tell it: what was expected, and what came.
+  std::string expected;
+  std::string got;
+};
+
 // Of one output.
 struct Explanations {
+  // The partitions of the input that have the keys with differences, where these are few.
+  struct Partitions {
+    std::vector<std::uint32_t> differing;
+    std::uint32_t of = 0;
+    std::uint64_t agreeing = 0;  // keys without differences in them
+  };
+
+  std::vector<RecordFinding> records;
+  std::optional<Partitions> partitions;
   std::uint64_t differing = 0;     // keys with differences that were looked at
   std::uint64_t agreeing = 0;      // keys without
   std::vector<Explanation> found;  // best first; empty: nothing explains half of the differing keys

@@ -15,10 +15,14 @@ namespace playload {
 namespace {
 
 constexpr std::int64_t kTickNs = 1'000'000;  // what a window is made longer or shorter by
-constexpr std::int64_t kForEver = std::int64_t{3650} * 86'400 * 1'000'000'000;
+constexpr std::int64_t kSecond = 1'000'000'000;
+constexpr std::int64_t kForEver = 3650 * 86'400 * kSecond;
 constexpr const char* kFormerKey = "former_key";  // a state, where there is none of that name
+// Of one alert a second, a minute and so on, where there is to be one for each event.
+constexpr std::int64_t kCoolDowns[] = {kSecond, 60 * kSecond, 3600 * kSecond};
 constexpr std::string_view kCurrencyField = "parameters.currency";
 constexpr std::string_view kTypeField = "parameters.transaction_type";
+constexpr std::string_view kNameField = "event_name";  // the same in all events of an input
 
 // Clocks that windows of the clock may go by instead of UTC.
 struct Clock {
@@ -93,8 +97,17 @@ std::vector<Expr> Instead(const Expr& node) {
   }
 }
 
-// The same, further off.
+// The same, further off, or once only.
 std::vector<Expr> FurtherOff(const Expr& node) {
+  if (node.op == Op::kGreater || node.op == Op::kGreaterEqual) {
+    Expr once = node;
+    once.op = Op::kEqual;
+    // Of counts, the first one beyond the bound.
+    if (Expr& bound = once.of[1]; bound.op == Op::kNumber && node.op == Op::kGreater) {
+      bound.number += 1;
+    }
+    return {once};
+  }
   if (node.op != Op::kNumber) return {};
   const double n = node.number;
   std::vector<Expr> others;
@@ -104,6 +117,17 @@ std::vector<Expr> FurtherOff(const Expr& node) {
     if (n != std::floor(n) || other == std::floor(other)) others.push_back(NumberExpr(other));
   }
   return others;
+}
+
+// Another bound than a number has, for who writes it in one place: nearer ones and further ones.
+std::vector<Expr> OtherNumbers(const Expr& node) {
+  std::vector<Expr> others = Instead(node);
+  for (Expr& other : FurtherOff(node)) others.push_back(std::move(other));
+  return others;
+}
+
+bool IsComparison(Op op) {
+  return op == Op::kGreater || op == Op::kGreaterEqual || op == Op::kLess || op == Op::kLessEqual;
 }
 
 void ReplaceKey(Expr* expr, const Expr& by) {
@@ -171,13 +195,25 @@ class Maker {
     for (index_ = 0; index_ < rules_.rules.size(); ++index_) {
       const Rule& rule = rules_.rules[index_];
       Conditions(rule, FurtherOff);
+      Everywhere(rule);
+      OtherFields(rule);
+      FurtherState(rule);
       FurtherWindows(rule);
       if (rule.window.form == RuleWindow::Form::kTumbling) {
         Clocks(rule, kFurtherClocks, std::size(kFurtherClocks));
       }
+      if (rule.has_memory()) {
+        Add(kOneState, WithKey(rule, std::string(kNameField)));
+      }
       if (rule.window.closes()) continue;
       AddChanged("only the first output of a key is put out", rule,
                  [](Rule* r) { r->cool_down_ns = kForEver; });
+      if (rule.cool_down_ns > 0) continue;
+      for (const std::int64_t pause : kCoolDowns) {
+        AddChanged("of the outputs of a key that come within " + FormatDuration(pause) +
+                       " only the first is put out",
+                   rule, [pause](Rule* r) { r->cool_down_ns = pause; });
+      }
     }
     return std::move(made_);
   }
@@ -218,6 +254,90 @@ class Maker {
         const std::string before = ExprText(*nodes[whole]);
         const std::string after = ExprText(*those[whole]);
         Add(WhereOf(rule, whole) + "'" + before + "' is '" + after + "'", std::move(changed));
+      }
+    }
+  }
+
+  // What stands in one place of the code and in several of the rule: a bound, or how it is
+  // compared.
+  void Everywhere(const Rule& rule) {
+    Rule copy = rule;
+    const std::vector<Expr*> nodes = ConditionNodes(&copy);
+    for (std::size_t i = 0; i < nodes.size(); ++i) {
+      const Expr& node = *nodes[i];
+      const bool number = node.op == Op::kNumber;
+      if (!number && !IsComparison(node.op)) continue;
+      const auto alike = [&](const Expr* other) {
+        return other->op == node.op && (!number || other->number == node.number);
+      };
+      if (std::count_if(nodes.begin(), nodes.end(), alike) < 2 ||
+          std::find_if(nodes.begin(), nodes.end(), alike) != nodes.begin() + Offset(i)) {
+        continue;
+      }
+      for (const Expr& other : number ? OtherNumbers(node) : Instead(node)) {
+        Rule changed = rule;
+        const std::vector<Expr*> those = ConditionNodes(&changed);
+        for (std::size_t k = 0; k < nodes.size(); ++k) {
+          if (!alike(nodes[k])) continue;
+          if (number) *those[k] = other;
+          those[k]->op = other.op;
+        }
+        const std::string was = number ? ExprText(node) : std::string(Sign(node.op));
+        const std::string is = number ? ExprText(other) : std::string(Sign(other.op));
+        Add("'" + was + "' is '" + is + "' everywhere", std::move(changed));
+      }
+    }
+  }
+
+  static std::ptrdiff_t Offset(std::size_t i) { return static_cast<std::ptrdiff_t>(i); }
+
+  static std::string_view Sign(Op op) {
+    if (op == Op::kGreater) return ">";
+    if (op == Op::kGreaterEqual) return ">=";
+    return op == Op::kLess ? "<" : "<=";
+  }
+
+  // A number of the event is taken for another one.
+  void OtherFields(const Rule& rule) {
+    Rule copy = rule;
+    const std::vector<Expr*> nodes = ConditionNodes(&copy);
+    for (std::size_t i = 0; i < nodes.size(); ++i) {
+      if (nodes[i]->op != Op::kField) continue;
+      const std::optional<std::size_t> field = FindField(rule.input, nodes[i]->name);
+      if (!field || FieldsOf(rule.input)[*field].type == FieldType::kText) continue;
+      for (const EventField& other : FieldsOf(rule.input)) {
+        if (other.type == FieldType::kText || other.path == nodes[i]->name) continue;
+        AddChanged(
+            WhereOf(rule, i) + "'" + nodes[i]->name + "' is '" + std::string(other.path) + "'",
+            rule, [&](Rule* r) { ConditionNodes(r)[i]->name = other.path; });
+      }
+    }
+  }
+
+  void FurtherState(const Rule& rule) {
+    for (std::size_t i = 0; i < rule.state.size(); ++i) {
+      const StateValue& value = rule.state[i];
+      if (value.aggregate == Aggregate::kSum) {
+        const auto instead = [&](const char* what, Aggregate aggregate) {
+          AddChanged(value.name + " is " + what + " " + value.field + ", and no sum", rule,
+                     [i, aggregate](Rule* r) { r->state[i].aggregate = aggregate; });
+        };
+        instead("the last", Aggregate::kLast);
+        instead("the greatest", Aggregate::kMax);
+        instead("the least", Aggregate::kMin);
+      }
+      const bool distinct = value.aggregate == Aggregate::kDistinct;
+      if (!distinct && value.aggregate != Aggregate::kCount) continue;
+      for (const EventField& field : FieldsOf(rule.input)) {
+        if (field.type != FieldType::kText || field.path == rule.key || field.path == value.field ||
+            field.path == kNameField) {
+          continue;
+        }
+        const std::string path(field.path);
+        AddChanged(value.name + " counts every " + path + " once", rule, [&](Rule* r) {
+          r->state[i].aggregate = Aggregate::kDistinct;
+          r->state[i].field = path;
+        });
       }
     }
   }
@@ -388,7 +508,7 @@ class Maker {
   void Keys(const Rule& rule) {
     if (!rule.has_memory()) return;
     for (const EventField& field : FieldsOf(rule.input)) {
-      if (field.type != FieldType::kText || field.path == rule.key || field.path == "event_name") {
+      if (field.type != FieldType::kText || field.path == rule.key || field.path == kNameField) {
         continue;
       }
       Add("the key is " + std::string(field.path), WithKey(rule, std::string(field.path)));

@@ -31,14 +31,16 @@ struct Mutant {
 };
 
 inline constexpr std::uint64_t kFeedEvery = 10'000;
+inline constexpr const char* kOneState = "one state is for all keys";  // a further one of its name
 
 // All of them, rule after rule; each passes CheckRules(), and no two are the same.
 // REQUIRES: `rules` passes CheckRules().
 std::vector<Mutant> MutantsOf(const RuleSet& rules);
 
 // Further ones, for who looks for what a wrong pipeline does: numbers and windows further off, as
-// typing errors and other units leave them, and a first output alone. No scenario need tell them
-// from the rules. REQUIRES: as above.
+// typing errors and other units leave them, the same change in several places, one field taken for
+// another, other sums and counts, one state for all keys, a first output alone or one in a while.
+// No scenario need tell them from the rules. REQUIRES: as above.
 std::vector<Mutant> FurtherMutantsOf(const RuleSet& rules);
 
 // The rule set of one rule of it.
