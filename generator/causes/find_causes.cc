@@ -47,25 +47,31 @@ double Share(const Explanation& explanation, const Explanations& of) {
   return tried == 0 ? 0 : static_cast<double>(explanation.explains) / static_cast<double>(tried);
 }
 
-// What one thing explains for all keys is not also explained by another thing for each key; and
-// what explains far fewer keys than the best is no rival of it.
+// What one thing explains for all keys is not also explained by another thing for each key that
+// explains no more; and what explains far fewer keys than the best of its sort is no rival of it.
 void KeepTheBest(Explanations* causes) {
   constexpr double kNearlyAll = 0.95;
   constexpr double kRival = 0.9;
   constexpr std::size_t kMostFound = 4;
   std::vector<Explanation>& found = causes->found;
-  std::stable_sort(found.begin(), found.end(), [causes](const auto& a, const auto& b) {
-    return Share(a, *causes) > Share(b, *causes);
-  });
-  if (found.empty()) return;
-  const double best = Share(found.front(), *causes);
-  const bool one_thing = std::any_of(found.begin(), found.end(), [causes](const Explanation& e) {
-    return e.agrees && Share(e, *causes) >= kNearlyAll;
-  });
+  double best_of_all = 0;  // of those that are one thing for all keys
+  double best_of_each = 0;
+  for (const Explanation& e : found) {
+    double& best = e.agrees ? best_of_all : best_of_each;
+    best = std::max(best, Share(e, *causes));
+  }
+  const bool one_thing = best_of_all >= kNearlyAll;
+  const double best = one_thing ? best_of_all : std::max(best_of_all, best_of_each);
   // Beside what explains all there is no second best.
   const double least = one_thing && best == 1 ? best : kRival * best;
   std::erase_if(found, [&](const Explanation& e) {
-    return (one_thing && !e.agrees) || Share(e, *causes) < least;
+    const double share = Share(e, *causes);
+    return one_thing && !e.agrees ? share <= best_of_all : share < least;
+  });
+  // One thing for all keys comes first: it says more.
+  std::stable_sort(found.begin(), found.end(), [&](const Explanation& a, const Explanation& b) {
+    if (one_thing && a.agrees.has_value() != b.agrees.has_value()) return a.agrees.has_value();
+    return Share(a, *causes) > Share(b, *causes);
   });
   if (found.size() > kMostFound) found.resize(kMostFound);
   if (one_thing) causes->records.clear();

@@ -221,6 +221,28 @@ TEST_CASE_FIXTURE(Alerts, "Alerts once, twice, and for every reason") {
   CheckWhole(causes, causes.found.front());
 }
 
+// What is said beside one thing for nearly all keys is what explains more.
+TEST_CASE_FIXTURE(Incident, "One thing for nearly all keys, and lost outputs for all") {
+  std::map<std::string, std::vector<Output>> by_key;
+  for (const Output& output : right) by_key[output.key].push_back(output);
+  std::vector<Output> came;
+  std::size_t keys = 0;
+  for (const auto& [key, outputs] : by_key) {
+    // Of one key in 40 another output comes, too.
+    if (outputs.size() > 2 && keys++ % 40 == 0) came.push_back(outputs.front());
+    came.push_back(outputs.back());
+  }
+  REQUIRE(keys > 80);
+  const Explanations causes = Causes(came);
+  REQUIRE(causes.found.size() > 1);
+  const Explanation& best = causes.found.front();
+  CAPTURE(best.what);
+  REQUIRE(best.agrees.has_value());
+  CHECK(best.explains < causes.differing);
+  CHECK(best.explains * 20 >= causes.differing * 19);
+  CHECK(Has(causes, "outputs were lost, though their events were counted"));
+}
+
 TEST_CASE_FIXTURE(Alerts, "Alerts at the sixth purchase alone") {
   RuleSet wrong = rule;
   Expr& when = *wrong.rules[0].alternatives[0].when;
