@@ -227,14 +227,13 @@ class EngineCase(harness.Case):
         for name in classes:
             self.assertGreater(outputs[output][name], 0, f"{output}: {outputs[output]}")
 
-
-    def assert_explained(self, outputs: dict, output: str, what: str) -> None:
-        """It is among the best explanations of what came, and explains nearly all of it."""
+    def assert_explained(self, outputs: dict, output: str, *what: str) -> None:
+        """One of these is among the best explanations of what came, and explains nearly all."""
         causes = outputs[output]["causes"]
-        found = {each["what"]: each for each in causes["explanations"]}
-        self.assertIn(what, found, causes)
-        keys = found[what].get("tried", causes["keys"]["differing"])
-        self.assertGreater(found[what]["explains"], 0.9 * keys, causes)
+        found = [each for each in causes["explanations"] if each["what"] in what]
+        self.assertNotEqual(found, [], causes)
+        keys = found[0].get("tried", causes["keys"]["differing"])
+        self.assertGreater(found[0]["explains"], 0.9 * keys, causes)
 
 
 class KafkaStreamsTest(EngineCase):
@@ -280,8 +279,10 @@ class KafkaStreamsTest(EngineCase):
             for other in ("unexpected", "duplicate", "wrong"):
                 self.assertEqual(verdict["purchase-aggregates"][other], 0, verdict)
             self.assert_right({"outputs": verdict}, (*STATELESS, "fraud-alerts"))
+            # By how often the cache was emptied: once, at the run's end, or again and again.
+            last = "only the last output of a key is put out"
             lost = "outputs were lost, though their events were counted"
-            self.assert_explained(verdict, "purchase-aggregates", lost)
+            self.assert_explained(verdict, "purchase-aggregates", last, lost)
 
     def check_duckdb(self, events: pathlib.Path) -> None:
         for topic in harness.INPUTS:
