@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "generator/base/text.h"
+#include "generator/causes/shares.h"
 #include "generator/rules/json_text.h"
 #include "generator/rules/parsed_events.h"
 
@@ -176,8 +177,7 @@ bool EventSearch::Fits(const Key& key, Kind kind, Stretch stretch) {
 
 void EventSearch::AddIfGood(Explanation explanation, std::vector<Explanation>* explanations) const {
   const std::uint64_t agreeing = Tried(false);
-  // As of a mutant (suspects.cc).
-  if (*explanation.agrees * 20 < agreeing * 19) return;
+  if (!IsNearlyAll(*explanation.agrees, agreeing)) return;
   explanation.agreeing_tried = agreeing;
   AddIfHalf(std::move(explanation), explanations);
 }
@@ -202,7 +202,7 @@ void EventSearch::TryFates(const std::string& what, const Fates& fates,
       } else {
         ++(fits ? *explanation.agrees : denials);
       }
-      if (misses * 2 > differing || denials * 20 > agreeing) return;
+      if (misses * 2 > differing || !IsNearlyAll(agreeing - denials, agreeing)) return;
     }
   }
   AddIfGood(std::move(explanation), explanations);
@@ -263,16 +263,17 @@ void EventSearch::TryBound(const Ranges& ranges, const Describe& describe,
     if (!key.too_many) (key.differs ? differing : agreeing).push_back(ranges(key));
   }
   const std::optional<FoundBound> best = BestBound(differing, agreeing);
-  if (!best) return;
-  std::optional<Explanation> explanation = describe(best->range);
-  if (!explanation) return;
-  explanation->explains = best->explains;
-  explanation->agrees = best->agrees;
-  AddIfGood(std::move(*explanation), explanations);
+  // A bound without an end is none: all or nothing.
+  if (!best || !std::isfinite(best->range.from) || !std::isfinite(best->range.to)) return;
+  Explanation explanation = describe(best->range);
+  explanation.explains = best->explains;
+  explanation.agrees = best->agrees;
+  AddIfGood(std::move(explanation), explanations);
 }
 
-// Between two events of the keys.
-Explanation::Place EventSearch::PlaceBetween(Position first, Position last) const {
+Explanation::Place EventSearch::PlaceOf(const BoundRange& positions) const {
+  const auto first = static_cast<Position>(positions.from);
+  const auto last = static_cast<Position>(positions.to);
   Explanation::Place place{first, last, 0, 0};
   for (const Key& key : keys_) {
     for (const Event& event : key.events) {
@@ -291,13 +292,11 @@ void EventSearch::TryPlaces(std::vector<Explanation>* explanations) {
           return RangesOfPassing(
               key, [](const Event& event) { return static_cast<double>(event.position); }, before);
         },
-        [&](const BoundRange& range) -> std::optional<Explanation> {
-          if (!std::isfinite(range.from) || !std::isfinite(range.to)) return std::nullopt;
+        [&](const BoundRange& range) {
           Explanation explanation;
           explanation.what = before ? "nothing was counted before an instant: read too late?"
                                     : "nothing was counted after an instant: no longer read?";
-          explanation.place =
-              PlaceBetween(static_cast<Position>(range.from), static_cast<Position>(range.to));
+          explanation.place = PlaceOf(range);
           return explanation;
         },
         explanations);
@@ -360,8 +359,7 @@ void EventSearch::TryNumbers(std::vector<Explanation>* explanations) {
                 [f](const Event& event) { return std::bit_cast<double>(event.facts.values[f]); },
                 small);
           },
-          [&](const BoundRange& range) -> std::optional<Explanation> {
-            if (!std::isfinite(range.from) || !std::isfinite(range.to)) return std::nullopt;
+          [&](const BoundRange& range) {
             Explanation explanation;
             explanation.what = "events with " + std::string(fields[f].path) + " of " +
                                TextOf(small ? range.from : range.to) +
@@ -390,18 +388,15 @@ void EventSearch::TryForgetting(std::vector<Explanation>* explanations) {
           };
         });
       },
-      [this](const BoundRange& range) -> std::optional<Explanation> {
-        if (!std::isfinite(range.from) || !std::isfinite(range.to)) return std::nullopt;
+      [this](const BoundRange& range) {
         Explanation explanation;
         explanation.what = kBegunAnew;
-        explanation.place =
-            PlaceBetween(static_cast<Position>(range.from), static_cast<Position>(range.to));
+        explanation.place = PlaceOf(range);
         return explanation;
       },
       explanations);
   const auto describe_as = [](const char* when) -> Describe {
-    return [when](const BoundRange& range) -> std::optional<Explanation> {
-      if (!std::isfinite(range.from) || !std::isfinite(range.to)) return std::nullopt;
+    return [when](const BoundRange& range) {
       Explanation explanation;
       explanation.what = std::string("state expires ") + when + ": after " +
                          TextOf(static_cast<std::int64_t>(range.from)) + " to " +
@@ -562,7 +557,7 @@ bool EventSearch::MostlySilent() const {
   const auto silent = std::count_if(keys_.begin(), keys_.end(), [](const Key& key) {
     return !key.too_many && key.differs && key.came.answer.count() == 0;
   });
-  return static_cast<std::uint64_t>(silent) * 20 >= Tried(true) * 19;
+  return IsNearlyAll(static_cast<std::uint64_t>(silent), Tried(true));
 }
 
 std::vector<Explanation> EventSearch::Explain() {
@@ -576,7 +571,7 @@ std::vector<Explanation> EventSearch::Explain() {
   }
   if (alone_) return explanations;
   const auto explains_nearly_all = [](const Explanation& e) {
-    return e.explains * 20 >= *e.tried * 19;
+    return IsNearlyAll(e.explains, *e.tried);
   };
   if (std::none_of(explanations.begin(), explanations.end(), explains_nearly_all)) {
     ExplainKeys(&explanations);

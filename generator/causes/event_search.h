@@ -100,10 +100,9 @@ class EventSearch {
   void AddIfGood(Explanation explanation, std::vector<Explanation>* explanations) const;
   void TryFates(const std::string& what, const Fates& fates, std::vector<Explanation>* explanations,
                 const std::optional<Explanation::Place>& place = std::nullopt);
-  // For which bounds what came for a key follows, and what a bound means; nothing where it says
-  // nothing.
+  // For which bounds what came for a key follows, and what a bound means.
   using Ranges = std::function<std::vector<BoundRange>(const Key& key)>;
-  using Describe = std::function<std::optional<Explanation>(const BoundRange& range)>;
+  using Describe = std::function<Explanation(const BoundRange& range)>;
   void TryBound(const Ranges& ranges, const Describe& describe,
                 std::vector<Explanation>* explanations);
   // `values`: where fates change; `fates`: by a bound, changing at a value itself.
@@ -117,7 +116,8 @@ class EventSearch {
   void TryValues(std::vector<Explanation>* explanations);
   void TryNumbers(std::vector<Explanation>* explanations);
   void TryForgetting(std::vector<Explanation>* explanations);
-  [[nodiscard]] Explanation::Place PlaceBetween(Position first, Position last) const;
+  // Of a bound on positions: between two events of the keys.
+  [[nodiscard]] Explanation::Place PlaceOf(const BoundRange& positions) const;
 
   // Whether nothing at all came for nearly all keys that differ.
   [[nodiscard]] bool MostlySilent() const;

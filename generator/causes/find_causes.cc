@@ -4,6 +4,7 @@
 #include <optional>
 #include <utility>
 
+#include "generator/causes/shares.h"
 #include "generator/judge/outputs_judge.h"
 #include "generator/judge/rule_topics.h"
 
@@ -50,17 +51,18 @@ double Share(const Explanation& explanation, const Explanations& of) {
 // What one thing explains for all keys is not also explained by another thing for each key that
 // explains no more; and what explains far fewer keys than the best of its sort is no rival of it.
 void KeepTheBest(Explanations* causes) {
-  constexpr double kNearlyAll = 0.95;
   constexpr double kRival = 0.9;
   constexpr std::size_t kMostFound = 4;
   std::vector<Explanation>& found = causes->found;
   double best_of_all = 0;  // of those that are one thing for all keys
   double best_of_each = 0;
+  bool one_thing = false;
   for (const Explanation& e : found) {
+    one_thing =
+        one_thing || (e.agrees && IsNearlyAll(e.explains, e.tried.value_or(causes->differing)));
     double& best = e.agrees ? best_of_all : best_of_each;
     best = std::max(best, Share(e, *causes));
   }
-  const bool one_thing = best_of_all >= kNearlyAll;
   const double best = one_thing ? best_of_all : std::max(best_of_all, best_of_each);
   // Beside what explains all there is no second best.
   const double least = one_thing && best == 1 ? best : kRival * best;

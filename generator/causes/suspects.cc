@@ -8,6 +8,7 @@
 #include <tuple>
 #include <utility>
 
+#include "generator/causes/shares.h"
 #include "transports/kafka/partition.h"
 
 namespace playload {
@@ -63,11 +64,6 @@ constexpr Reading kRefunds[] = {
 
 // Fewer keys than that may be in few partitions by chance.
 constexpr std::uint64_t kFewestForPartitions = 12;
-
-// Whether an explanation of keys that differ is denied by too many of those that do not.
-bool Contradicted(std::uint64_t agrees, std::uint64_t agreeing) {
-  return agrees * 20 < agreeing * 19;
-}
 
 }  // namespace
 
@@ -483,7 +479,8 @@ Suspects::Finding Suspects::Judge() const {
   finding.partitions = PartitionsThatDiffer();
   for (std::size_t i = kRight + 1; i < answers; ++i) {
     if (IsGivenUp(i) || explains[i] == 0 || explains[i] * 2 < finding.differing) continue;
-    if (Contradicted(agrees[i], finding.agreeing)) continue;
+    // Denied by too many of those that do not differ.
+    if (!IsNearlyAll(agrees[i], finding.agreeing)) continue;
     Explanation found;
     found.what = NameOf(i);
     found.rule = rule().name;
